@@ -1,0 +1,1 @@
+"""What an attempt's ending means, and whom it concerns."""

@@ -1,0 +1,1 @@
+"""Who calls us, and which of their credentials are theirs."""

@@ -1,0 +1,1 @@
+"""The configuration: frozen dataclasses, and the marshmallow sections that read them."""

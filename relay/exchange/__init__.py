@@ -1,0 +1,1 @@
+"""One client request, from what is asked to the accounted end."""

@@ -1,0 +1,1 @@
+"""Which credential of an upstream an attempt uses."""

@@ -1,0 +1,1 @@
+"""The Messages API as data: events, usage, and the smallest edit of a body. No I/O."""

@@ -1,0 +1,1 @@
+"""The one user of upstream sockets: a `requests` transport made for streams."""
