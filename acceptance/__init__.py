@@ -1,0 +1,1 @@
+"""Acceptance: real clients against a running relay. Not part of `make test`."""

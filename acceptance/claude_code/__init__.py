@@ -1,0 +1,1 @@
+"""The real Claude Code, played through situations directly and through the relay."""

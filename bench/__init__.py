@@ -1,0 +1,1 @@
+"""Benchmarks: what the relay adds in time, and what it must never do under load."""
