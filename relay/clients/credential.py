@@ -1,0 +1,103 @@
+"""Read credentials out of request headers, and tell the relay's own from the client's.
+
+A credential may stand in `Authorization`, in `x-api-key`, or in both. Header values come as WSGI
+gives them: the bytes decoded as Latin-1, repeated headers joined with a comma. Everything here
+works on the text the sender meant, which is UTF-8; what is passed on stays exactly as it came.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Final
+
+AUTHORIZATION: Final = "authorization"
+API_KEY: Final = "x-api-key"
+
+PLACEHOLDER: Final = "managed-by-cc-relay"
+"""What `config cc init` writes into Claude Code's settings: a mark, not a credential."""
+
+# A server trims header values, so `Bearer` followed by nothing is an empty token.
+_BEARER: Final = re.compile(r"bearer(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL)
+_BLANK: Final = " \t"
+
+# Each value of a repeated header is looked at for a secret of ours. Real credentials with commas
+# (Digest) have about ten; beyond this only the first value, the one that counts, goes on.
+_MAX_VALUES: Final = 16
+
+
+def presented(headers: Mapping[str, str]) -> Iterator[str]:
+    """The texts that may prove who calls: the API key and the bearer token, never empty.
+
+    Only the first value of a repeated header counts. The undivided value comes too, because a
+    configured secret may contain a comma.
+    """
+    for value in _whole_and_first(headers.get(API_KEY, "")):
+        if value:
+            yield value
+    for value in _whole_and_first(headers.get(AUTHORIZATION, "")):
+        token = _token(value)
+        if token:
+            yield token
+
+
+def bearer_token(headers: Mapping[str, str]) -> str | None:
+    """The first bearer token, perhaps empty; None where the scheme is another or missing."""
+    return _token(_values(headers.get(AUTHORIZATION, ""))[0])
+
+
+def own(headers: Mapping[str, str], is_ours: Callable[[str], bool]) -> dict[str, str]:
+    """The credential headers that are the client's own, each value exactly as received.
+
+    A header whose first value `is_ours` is consumed whole. If a later value is ours, the values
+    before and after it go on without it.
+    """
+    found = {}
+    for name in (AUTHORIZATION, API_KEY):
+        value = headers.get(name, "")
+        kept = _without_ours(value, is_ours) if value else ""
+        if kept:
+            found[name] = kept
+    return found
+
+
+def _without_ours(value: str, is_ours: Callable[[str], bool]) -> str:
+    whole = _text(value)
+    if not whole or _token(whole) == "" or _holds_ours(whole, is_ours):
+        return ""
+    if "," not in value:
+        return value
+    parts = value.split(",", _MAX_VALUES)
+    if len(parts) > _MAX_VALUES:
+        parts = parts[:1]
+    kept = [part for part in parts if not _holds_ours(_text(part), is_ours)]
+    if not kept or kept[0] is not parts[0]:
+        return ""
+    return ",".join(kept)
+
+
+def _holds_ours(text: str, is_ours: Callable[[str], bool]) -> bool:
+    """Whether one value is a secret of ours: bare, behind a scheme word, or behind several."""
+    words = text.split()
+    forms = {text, *words[-1:], text.partition(" ")[2].strip(_BLANK)}
+    return any(is_ours(form) for form in forms if form)
+
+
+def _whole_and_first(value: str) -> set[str]:
+    return {_text(value), _values(value)[0]}
+
+
+def _values(value: str) -> list[str]:
+    return [_text(part) for part in value.split(",", 1)]
+
+
+def _token(text: str) -> str | None:
+    match = _BEARER.fullmatch(text)
+    return match and (match[1] or "").strip(_BLANK)
+
+
+def _text(value: str) -> str:
+    """The value as its sender meant it: UTF-8 where WSGI read Latin-1, without outer blanks."""
+    if not value.isascii():
+        with suppress(UnicodeEncodeError):  # not from a socket: text already
+            value = value.encode("latin-1").decode("utf-8", "surrogateescape")
+    return value.strip(_BLANK)
