@@ -1,0 +1,155 @@
+"""The composition root: config → lasting parts → runtime → blueprints.
+
+`Reloading` swaps the runtime when the file changes; a request that has begun keeps the one it has.
+"""
+
+import logging
+import os
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from flask import Flask
+from flask.sessions import SessionInterface
+
+from relay.clock import SystemClock
+from relay.config import loading, overriding
+from relay.config.loading import ConfigRefused
+from relay.config.model import Config
+from relay.config.watching import ConfigWatch
+from relay.exchange.lasting import Lasting, Running
+from relay.keys.pool import KeyStates
+from relay.limits.slots import Slots
+from relay.observe import logs
+from relay.runtime import Runtime, secrets_of
+from relay.stream.disconnect import ClientWatch
+from relay.web import current, errors
+from relay.web.health import health
+from relay.web.request_id import Named
+from relay.web.v1 import v1
+
+log = logging.getLogger("relay.app")
+
+# Listener, log, epoll, store, config and the like; never starved by exchanges.
+_RESERVED_DESCRIPTORS: Final = 128
+
+
+def create_app(config_path: str | Path | None = None) -> Flask:
+    """Build the application from one configuration file and keep watching that file.
+
+    Raises: `ConfigRefused` with every fault of the file.
+    """
+    path = loading.find(config_path, os.environ, Path.cwd())
+    config = _load(path, os.environ)
+    _configure_logs(config)
+    lasting = _lasting(config)
+    relay = current.Relay(runtime=Runtime.of(config, lasting), lasting=lasting)
+    reloading = Reloading(relay, path)
+    app = _flask(relay)
+    app.extensions["cc-relay-reloading"] = reloading
+    reloading.start()
+    for warning in config.warnings:
+        log.warning("config warning", extra={"fields": {"path": str(path), "warning": warning}})
+    return app
+
+
+class Reloading:
+    """Swap the runtime when the configuration file changes; a bad file changes nothing."""
+
+    def __init__(self, relay: current.Relay, path: Path) -> None:
+        self._relay = relay
+        self._path = path
+        self._watch = ConfigWatch(path, self.reload)
+
+    def start(self) -> None:
+        """Begin watching, in a thread (a greenlet, where threads are patched)."""
+        self._watch.start()
+
+    def close(self) -> None:
+        """Stop watching. Idempotent."""
+        self._watch.close()
+
+    def reload(self) -> None:
+        """Load the file and put it in force, or say once why not."""
+        try:
+            config = _load(self._path, os.environ)
+        except ConfigRefused as refused:
+            log.error(  # noqa: TRY400  the faults are the message, a traceback says nothing
+                "config refused, the old one stays in force",
+                extra={"fields": {"path": str(self._path), "faults": list(refused.faults)}},
+            )
+            return
+        old = self._relay.runtime
+        self._relay.runtime = Runtime.of(config, self._relay.lasting)
+        old.close()
+        _configure_logs(config)
+        log.info(
+            "config loaded",
+            extra={
+                "fields": {
+                    "path": str(self._path),
+                    "needs_restart": _needs_restart(old.config, config) or None,
+                    "warnings": list(config.warnings) or None,
+                }
+            },
+        )
+
+
+def _load(path: Path, environ: Mapping[str, str]) -> Config:
+    return overriding.apply(loading.load(path, environ), overriding.from_environ(environ))
+
+
+def _configure_logs(config: Config) -> None:
+    logs.configure(
+        level=config.logging.level,
+        format=config.logging.format,
+        output=config.logging.output,
+        secrets=secrets_of(config),
+    )
+
+
+def _lasting(config: Config) -> Lasting:
+    clock = SystemClock()
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return Lasting(
+        clock=clock,
+        keys=KeyStates(),
+        slots=Slots(config.state.dir / "slots"),
+        watch=ClientWatch(clock),
+        running=Running(capacity=max(descriptors - _RESERVED_DESCRIPTORS, 2) // 2),
+    )
+
+
+def _flask(relay: current.Relay) -> Flask:
+    app = Flask("relay", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.session_interface = _NoSession()
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.extensions[current.EXTENSION] = relay
+    app.register_blueprint(health)
+    app.register_blueprint(v1)
+    errors.register(app)
+    app.wsgi_app = Named(app.wsgi_app)  # type: ignore[method-assign]  # Flask's documented way
+    return app
+
+
+class _NoSession(SessionInterface):
+    """No cookies are read or written."""
+
+    def open_session(self, *_: object) -> None:
+        return None
+
+    def is_null_session(self, obj: object) -> bool:
+        return obj is None
+
+
+def _needs_restart(old: Config, new: Config) -> list[str]:
+    """The changed settings that only a restart puts in force (behaviour 13.1)."""
+    pairs = {
+        "server.listen": (old.server.listen, new.server.listen),
+        "server.workers": (old.server.workers, new.server.workers),
+        "state": (old.state, new.state),
+    }
+    return [name for name, (before, after) in pairs.items() if before != after]

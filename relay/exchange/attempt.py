@@ -1,0 +1,179 @@
+"""One try with one upstream and one credential: send, judge, and either commit or fail.
+
+    outbound ► http.begin ► head ──► 2xx ► gate ──► Reply (committed; the body owns everything)
+                             │            └──────► Failure
+                             ├── other status ───► Reply (nobody else is asked) or Failure
+                             └── silent stream ──► Reply, committed before the answer (8.4)
+
+What a failure means for the key, and whether somebody else is asked, is `breaker.classify`'s.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from relay.breaker import classify
+from relay.breaker.classify import KeyFate, Next, Verdict
+from relay.errors import UpstreamError
+from relay.exchange import count_tokens
+from relay.exchange.answer import Answer, keep
+from relay.exchange.committed import Committing
+from relay.exchange.exchange import Exchange
+from relay.exchange.failure import Failure
+from relay.exchange.inbound import COUNT_TOKENS
+from relay.exchange.late import LateResponse
+from relay.exchange.outbound import Credential, outbound
+from relay.exchange.reply import Reply
+from relay.exchange.upstream import Upstream
+from relay.keys.rest import rest_s
+from relay.stream.body import ReadsBytes
+from relay.stream.gate import Committed, Refused
+from relay.upstream.transport import Call
+from relay.wire import UpstreamResponse
+
+log = logging.getLogger("relay.exchange")
+
+_OK: Final = range(200, 300)
+
+# An error event before the first content becomes the status it would have been (behaviour 8.2).
+_STATUS_OF: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+}
+
+
+class Attempt:
+    """One try. `run` is called once."""
+
+    def __init__(self, exchange: Exchange, upstream: Upstream, credential: Credential) -> None:
+        self._exchange = exchange
+        self._upstream = upstream
+        self._credential = credential
+        self._means = exchange.means
+        self._lease = credential.lease
+
+    def run(self) -> Reply | Failure:
+        """Send and judge. The lease is given back by the failure, or by the body's end."""
+        try:
+            outcome = self._send()
+        except BaseException:  # the client left: give back, then let it pass
+            self._release()
+            raise
+        if isinstance(outcome, Failure):
+            self._release()
+        return outcome
+
+    def _send(self) -> Reply | Failure:
+        exchange = self._exchange
+        out = outbound(exchange.inbound, self._upstream, self._credential, exchange.model)
+        key = self._lease.id if self._lease else ""
+        exchange.settlement.attempted(self._upstream.name, key, out.model, out.mutations)
+        try:
+            call = self._upstream.http.begin(out.request)
+        except UpstreamError as error:
+            return self._failed(error)
+        try:
+            outcome = self._answered(call)
+        except UpstreamError as error:
+            call.close()
+            return self._failed(error)
+        except BaseException:
+            call.close()
+            raise
+        if isinstance(outcome, Failure):
+            call.close()
+        return outcome
+
+    def _answered(self, call: Call) -> Reply | Failure:
+        asked_stream = self._exchange.inbound.stream
+        wait_s = self._means.config.routing.gate.first_event_ms / 1000 if asked_stream else None
+        response = call.head(wait_s)
+        if response is None:
+            return self._commit(LateResponse(call, self._means.lasting.clock)).unanswered()
+        if response.status not in _OK:
+            return self._refused(response)
+        admitted = self._means.gate.admit(
+            response, asked_stream=asked_stream, sent_at=call.sent_at
+        )
+        if isinstance(admitted, Committed):
+            if self._lease:
+                self._upstream.pool.restore(self._lease.position)
+            return self._commit(response).answered(response, admitted)
+        return self._unusable(admitted)
+
+    def _commit(self, source: ReadsBytes) -> Committing:
+        return Committing(self._exchange, self._upstream, self._credential, source)
+
+    def _refused(self, response: UpstreamResponse) -> Reply | Failure:
+        status = response.status
+        if self._exchange.inbound.path == COUNT_TOKENS and status in count_tokens.UNKNOWN_HERE:
+            response.close()
+            count_tokens.remember(self._means.lasting, self._upstream.name)
+            self._release()
+            return count_tokens.estimated(self._exchange.inbound)
+        verdict = classify.of_status(status, ours=self._credential.is_ours)
+        if verdict.next is Next.NONE:
+            return self._commit(response).refused(response)
+        answer = keep(response, self._means.lasting.clock)
+        return self._failure(verdict, f"answered {status}", answer, response.headers)
+
+    def _failed(self, error: UpstreamError) -> Failure:
+        verdict = classify.of_error(
+            error, retry_ambiguous=self._means.config.routing.retry_ambiguous
+        )
+        return self._failure(verdict, str(error))
+
+    def _unusable(self, refused: Refused) -> Failure:
+        if not refused.error_type:
+            return self._failure(classify.of_unusable(), f"unusable answer: {refused.kind}")
+        verdict = classify.of_error_event(refused.error_type, ours=self._credential.is_ours)
+        answer = Answer(
+            _STATUS_OF.get(refused.error_type, 502),
+            [("content-type", "application/json")],
+            refused.event_data,
+        )
+        return self._failure(verdict, f"{refused.error_type}: {refused.message}", answer)
+
+    def _failure(
+        self,
+        verdict: Verdict,
+        reason: str,
+        answer: Answer | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Failure:
+        lease = self._lease
+        log.warning(
+            "attempt failed",
+            extra={
+                "fields": {
+                    "provider": self._upstream.name,
+                    "key": lease.id if lease else None,
+                    "outcome": verdict.scope.name.lower(),
+                    "reason": reason,
+                }
+            },
+        )
+        if lease is not None:
+            self._key(verdict.key, lease.position, headers)
+        return Failure(self._upstream, self._credential, verdict, answer, reason)
+
+    def _key(self, fate: KeyFate, position: int, headers: Sequence[tuple[str, str]]) -> None:
+        pool, health = self._upstream.pool, self._means.config.health
+        if fate is KeyFate.RESTS:
+            seconds = rest_s(
+                headers,
+                now_wall=self._means.lasting.clock.wall(),
+                default_s=health.cooldown.default_ms / 1000,
+                max_s=health.cooldown.max_ms / 1000,
+            )
+            pool.rest(position, seconds)
+        elif fate is KeyFate.SET_ASIDE:
+            pool.set_aside(position, health.key_disabled_ms / 1000)
+
+    def _release(self) -> None:
+        if self._lease is not None:
+            self._lease.release()

@@ -1,0 +1,24 @@
+"""The `X-CC-Relay-*` response headers, where `routing.debug` asks for them (behaviour 4.7)."""
+
+from relay.exchange.outbound import Credential
+from relay.exchange.upstream import Upstream
+
+
+def debug_headers(
+    upstream: Upstream, credential: Credential, *, strategy: str, model: str, attempts: int
+) -> list[tuple[str, str]]:
+    """Who answered, and how it came to that. Key headers only for keys of a pool."""
+    headers = [
+        ("X-CC-Relay-Provider", upstream.name),
+        ("X-CC-Relay-Strategy", strategy),
+        ("X-CC-Relay-Health", "closed"),
+        ("X-CC-Relay-Attempts", str(attempts)),
+        ("X-CC-Relay-Model", model),
+    ]
+    if credential.lease is not None and upstream.is_pooled:
+        headers += [
+            ("X-CC-Relay-Key-ID", credential.lease.id),
+            ("X-CC-Relay-Keys-Total", str(upstream.pool.total)),
+            ("X-CC-Relay-Keys-Available", str(upstream.pool.available)),
+        ]
+    return headers

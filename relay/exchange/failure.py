@@ -1,0 +1,43 @@
+"""An attempt that is not the client's answer yet, and what it left behind."""
+
+from dataclasses import dataclass
+
+from relay.breaker.classify import Verdict
+from relay.exchange.answer import Answer
+from relay.exchange.debug import debug_headers
+from relay.exchange.exchange import Exchange
+from relay.exchange.outbound import Credential
+from relay.exchange.reply import Reply
+from relay.exchange.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Who failed and how; `answer` is what the upstream said, where it said something."""
+
+    upstream: Upstream
+    credential: Credential
+    verdict: Verdict
+    answer: Answer | None
+    reason: str
+
+    def reply(self, exchange: Exchange) -> Reply:
+        """The kept answer as the client's, when nobody did better.
+
+        Precondition: there is an answer.
+        """
+        if self.answer is None:
+            raise ValueError("no answer was kept")
+        pooled = self.credential.is_ours and self.upstream.pool.total > 1
+        reply = self.answer.reply(pooled=pooled)
+        if exchange.means.config.routing.debug:
+            reply.headers.extend(
+                debug_headers(
+                    self.upstream,
+                    self.credential,
+                    strategy=exchange.means.config.routing.strategy,
+                    model=exchange.settlement.model_sent,
+                    attempts=exchange.settlement.attempts,
+                )
+            )
+        return reply

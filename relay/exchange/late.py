@@ -1,0 +1,101 @@
+"""A stream that was committed before its upstream had answered (behaviour 8.4, rule 3).
+
+The client already has `200 text/event-stream` without a content coding. What comes now is decoded
+to fit that; what should have been an error status becomes `LateRefusal`.
+"""
+
+from typing import Final
+
+import msgspec
+
+from relay.clock import Clock
+from relay.errors import UpstreamBroken, UpstreamError, UpstreamSilent
+from relay.exchange.answer import Answer, keep
+from relay.stream import decode
+from relay.stream.body import LateRefusal
+from relay.upstream.transport import Call
+from relay.wire import UpstreamResponse
+
+_TYPES: Final = {
+    400: "invalid_request_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+class LateResponse:
+    """The body of a call whose headers are still awaited; read like any response body."""
+
+    def __init__(self, call: Call, clock: Clock) -> None:
+        self._call = call
+        self._clock = clock
+        self._response: UpstreamResponse | None = None
+        self._decoder: decode.Decoder | None = None
+
+    def read1(self, timeout_s: float | None = None) -> bytes | None:
+        """As `UpstreamResponse.read1`, and None while there are no headers yet.
+
+        Raises: `LateRefusal` for an answer that is no event stream.
+        """
+        response = self._response
+        if response is None:
+            response = self._head(timeout_s)
+            if response is None:
+                return None
+        chunk = response.read1(timeout_s)
+        if not chunk or self._decoder is None:
+            return chunk
+        try:
+            return self._decoder.feed(chunk) or None
+        except decode.DecodeFailed as error:
+            raise UpstreamBroken(str(error)) from error
+
+    def close(self) -> None:
+        """End the response, or the call that never got one."""
+        if self._response is not None:
+            self._response.close()
+        self._call.close()
+
+    def _head(self, timeout_s: float | None) -> UpstreamResponse | None:
+        try:
+            response = self._call.head(timeout_s)
+        except UpstreamSilent as error:
+            raise LateRefusal("timeout_error", str(error)) from error
+        except UpstreamError as error:
+            raise LateRefusal("api_error", str(error)) from error
+        if response is None:
+            return None
+        headers = dict(response.headers)
+        if response.status != 200 or not _is_events(headers):  # noqa: PLR2004  OK
+            raise self._refusal(response)
+        self._decoder = decode.decoder(headers.get("content-encoding", ""))
+        if self._decoder is None:
+            response.close()
+            raise LateRefusal("api_error", "the upstream answered in an unknown content coding")
+        self._response = response
+        return response
+
+    def _refusal(self, response: UpstreamResponse) -> LateRefusal:
+        status = response.status
+        error_type = _TYPES.get(status, "api_error")
+        return LateRefusal(error_type, _message(keep(response, self._clock), status))
+
+
+def _is_events(headers: dict[str, str]) -> bool:
+    return headers.get("content-type", "").lower().startswith("text/event-stream")
+
+
+def _message(answer: Answer | None, status: int) -> str:
+    default = f"the upstream answered {status}"
+    try:
+        document = msgspec.json.decode(answer.body) if answer else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return default
+    error = document.get("error") if isinstance(document, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    return message if isinstance(message, str) else default

@@ -1,0 +1,21 @@
+"""What an exchange works with: everything one configuration amounts to, read-only."""
+
+from dataclasses import dataclass
+
+from relay.config.model import Config
+from relay.exchange.lasting import Lasting
+from relay.exchange.upstream import Upstream
+from relay.routing.models import Catalogue
+from relay.stream.gate import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Made by `relay.runtime`, one for each configuration; an exchange keeps the one it began with."""
+
+    config: Config
+    upstreams: tuple[Upstream, ...]
+    """Enabled ones, in config order."""
+    catalogue: Catalogue
+    gate: Gate
+    lasting: Lasting

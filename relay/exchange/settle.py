@@ -1,0 +1,85 @@
+"""The account of one exchange: what it uses while it runs, and its end, exactly once.
+
+    begin ──► attempted … ──► end(status, outcome, usage)
+      slot, place                slot, place, presence given back; one log line
+
+Whatever way an exchange ends (refused, answered, streamed to the end, broken, left by its client)
+`end` is called, and only the first call counts.
+"""
+
+from collections.abc import Callable
+
+from relay.exchange.lasting import Lasting
+from relay.messages.usage import Usage
+from relay.observe.access import ExchangeRecord, log_exchange
+
+NO_USAGE = Usage()
+
+
+class Settlement:
+    """What is known of an exchange so far. Written by the steps that learn it."""
+
+    def __init__(self, lasting: Lasting, *, request_id: str, method: str, path: str) -> None:
+        self._lasting = lasting
+        self._began = lasting.clock.monotonic()
+        self._request_id = request_id
+        self._method = method
+        self._path = path
+        self._owed: list[Callable[[], None]] = []
+        self._ended = False
+        self._first_byte_ms: int | None = None
+        self.client = ""
+        self.model = ""
+        self.provider = ""
+        self.key = ""
+        self.model_sent = ""
+        self.mutations: tuple[str, ...] = ()
+        self.attempts = 0
+
+    def owes(self, give_back: Callable[[], None]) -> None:
+        """Call `give_back` at the end, last taken first given back."""
+        self._owed.append(give_back)
+
+    def attempted(
+        self, provider: str, key: str, model_sent: str, mutations: tuple[str, ...]
+    ) -> None:
+        """Another try began; the last one is what the log line names."""
+        self.provider = provider
+        self.key = key
+        self.model_sent = model_sent
+        self.mutations = mutations
+        self.attempts += 1
+
+    def committed(self) -> None:
+        """The first byte is on its way to the client."""
+        self._first_byte_ms = self._elapsed_ms()
+
+    def end(self, status: int, outcome: str, usage: Usage = NO_USAGE) -> None:
+        """Give everything back and write the exchange's one line. Idempotent."""
+        if self._ended:
+            return
+        self._ended = True
+        while self._owed:
+            self._owed.pop()()
+        log_exchange(
+            ExchangeRecord(
+                request_id=self._request_id,
+                client=self.client,
+                method=self._method,
+                path=self._path,
+                status=status,
+                outcome=outcome,
+                duration_ms=self._elapsed_ms(),
+                first_byte_ms=self._first_byte_ms,
+                provider=self.provider,
+                key=self.key,
+                model=self.model,
+                model_sent=self.model_sent,
+                attempts=self.attempts,
+                usage=usage,
+                mutations=self.mutations,
+            )
+        )
+
+    def _elapsed_ms(self) -> int:
+        return round((self._lasting.clock.monotonic() - self._began) * 1000)

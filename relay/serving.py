@@ -1,0 +1,77 @@
+"""How gunicorn serves the relay: its settings, made from the relay's own configuration.
+
+Read by `gunicorn.conf.py` in the repository's root, and by `cc-relay serve` where there is no
+repository (`-c python:relay.gunicorn_settings`). It runs in the master, before any worker patches
+the standard library, so it imports neither `requests` nor Flask.
+
+The numbers belong together (facts: `docs/decisions/0007-gunicorn-settings.md`).
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from relay.config import loading, overriding
+from relay.config.loading import ConfigRefused
+from relay.config.model import Config
+
+if TYPE_CHECKING:
+    from gunicorn.workers.base import Worker
+
+# Idle client connections live longer than those of front proxies and SDKs (60 s); gunicorn uses
+# the same time as limit for the request headers.
+_KEEPALIVE_S: Final = 75
+# Between the end of the drain and the moment gunicorn kills: time to end what remains.
+_AFTER_DRAIN_S: Final = 5
+# The server's own queue: beyond it a connection waits without an answer, so the application sheds
+# earlier (`Running.capacity`), and this is never reached.
+_CONNECTIONS: Final = 100_000
+_MAX_WORKERS: Final = 4
+
+
+def settings() -> dict[str, object]:
+    """gunicorn's settings by name. Ends the process with the faults of a bad configuration."""
+    try:
+        path = loading.find(None, os.environ, Path.cwd())
+        config = overriding.apply(
+            loading.load(path, os.environ), overriding.from_environ(os.environ)
+        )
+    except ConfigRefused as refused:
+        for fault in refused.faults:
+            print(fault, file=sys.stderr)  # noqa: T201  there is no log yet
+        raise SystemExit(1) from None
+    return of(config)
+
+
+def of(config: Config) -> dict[str, object]:
+    """The settings for one configuration."""
+    return {
+        "bind": [_bind(config.server.listen)],
+        "workers": config.server.workers or min(os.cpu_count() or 1, _MAX_WORKERS),
+        "worker_class": "gevent",
+        "worker_connections": _CONNECTIONS,
+        "backlog": 2048,
+        "keepalive": _KEEPALIVE_S,
+        "timeout": 30,
+        "graceful_timeout": config.server.drain_ms // 1000 + _AFTER_DRAIN_S,
+        "max_requests": 0,
+        "preload_app": False,
+        "http_protocols": "h1",
+        "control_socket_disable": True,
+        "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108, PTH112
+        "accesslog": None,
+        "loglevel": "warning",
+        "proc_name": "cc-relay",
+        "post_worker_init": _post_worker_init,
+    }
+
+
+def _bind(listen: str) -> str:
+    return f"0.0.0.0{listen}" if listen.startswith(":") else listen
+
+
+def _post_worker_init(worker: "Worker") -> None:
+    from relay.web import draining  # noqa: PLC0415  only after the worker has patched
+
+    draining.follow(worker)

@@ -1,0 +1,38 @@
+"""What the application of the current request is made of."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from flask import current_app, request
+
+from relay.exchange.lasting import Lasting
+from relay.exchange.settle import Settlement
+
+if TYPE_CHECKING:
+    from relay.runtime import Runtime
+
+EXTENSION: Final = "cc-relay"
+_SETTLEMENT: Final = "relay.settlement"
+
+
+@dataclass(slots=True)
+class Relay:
+    """The one thing a view asks for: the runtime now in force. A reload replaces it."""
+
+    runtime: "Runtime"
+    lasting: Lasting
+
+
+def relay() -> Relay:
+    """The relay that this application serves."""
+    return cast("Relay", current_app.extensions[EXTENSION])
+
+
+def settlement() -> Settlement | None:
+    """The account of the current exchange, where one was begun."""
+    return cast("Settlement | None", request.environ.get(_SETTLEMENT))
+
+
+def begin(account: Settlement) -> None:
+    """Make this the account of the current request, so that every ending finds it."""
+    request.environ[_SETTLEMENT] = account

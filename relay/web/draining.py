@@ -1,0 +1,44 @@
+"""A worker that is told to stop: ready no more, then the rest is ended visibly (behaviour 13.2).
+
+gunicorn stops accepting and waits for `graceful_timeout`; what is left then is killed without any
+`finally`. So a little earlier, after `server.drain_ms`, every running exchange is ended here as a
+broken stream, settled and logged.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import gevent
+
+from relay.web.current import EXTENSION, Relay
+
+if TYPE_CHECKING:
+    from gunicorn.workers.base import Worker
+
+log = logging.getLogger("relay.web")
+
+_LOOK_EVERY_S: Final = 0.1
+
+
+def follow(worker: "Worker") -> None:
+    """Watch, in a greenlet, whether gunicorn wants this worker to stop."""
+    relay: Relay = worker.wsgi.extensions[EXTENSION]
+    log.info(
+        "started",
+        extra={"fields": {"listen": relay.runtime.config.server.listen, "pid": worker.pid}},
+    )
+    gevent.spawn(_follow, worker, relay)
+
+
+def _follow(worker: "Worker", relay: Relay) -> None:
+    while worker.alive:
+        gevent.sleep(_LOOK_EVERY_S)
+    running, clock = relay.lasting.running, relay.lasting.clock
+    running.draining = True
+    log.info("draining", extra={"fields": {"open": running.count}})
+    deadline = clock.monotonic() + relay.runtime.config.server.drain_ms / 1000
+    while running.count and clock.monotonic() < deadline:
+        gevent.sleep(_LOOK_EVERY_S)
+    if running.count:
+        log.warning("ending what is still open", extra={"fields": {"open": running.count}})
+        relay.lasting.watch.drain()

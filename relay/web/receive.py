@@ -1,0 +1,108 @@
+"""Take the request off the wire: headers as a mapping, the body whole, bounded in size and time.
+
+A body that does not arrive completely is never forwarded (behaviour 4.6).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+from gunicorn.http.errors import NoMoreData, ParseException
+
+from relay.clock import Clock
+from relay.config.model import ServerConfig
+from relay.errors import BodyTooLarge, BodyTooSlow, ClientLeft, InvalidRequest
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+# What buys a slow client one second more.
+_PER_SECOND: Final = 16 * 1024
+# Read between two looks at the clock, so that a body of 1 MB costs sixteen timers.
+_STEP: Final = 64 * 1024
+
+
+def headers_of(environ: "WSGIEnvironment") -> dict[str, str]:
+    """The request headers, names in lower case, repeated ones joined with `,` by the server."""
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = environ[name]
+    return headers
+
+
+def path_of(environ: "WSGIEnvironment") -> str:
+    """The path as it came, percent-encoding included, without doubled or trailing slashes.
+
+    Raises: `InvalidRequest` for a path with `.` or `..` segments, which mean something else to
+    those behind us than to us.
+    """
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or environ["PATH_INFO"]
+    if not raw.startswith("/"):  # absolute-form
+        raw = "/" + raw.partition("://")[2].partition("/")[2]
+    segments = [part for part in raw.partition("?")[0].split("/") if part]
+    if any(part.lower().replace("%2e", ".") in (".", "..") for part in segments):
+        raise InvalidRequest("a path with . or .. segments is not relayed")
+    return "/" + "/".join(segments)
+
+
+def body_of(
+    environ: "WSGIEnvironment", headers: Mapping[str, str], limits: ServerConfig, clock: Clock
+) -> bytes:
+    """The complete body.
+
+    Raises: `BodyTooLarge` at once when `Content-Length` says so and at the first byte too many
+    otherwise, `BodyTooSlow`, `InvalidRequest` for malformed framing or a body that ends early.
+    """
+    announced = _announced(headers)
+    limit = limits.max_body_bytes
+    if limit and announced is not None and announced > limit:
+        raise BodyTooLarge(limit)
+    stream = environ["wsgi.input"]
+    if announced is None and not environ.get("wsgi.input_terminated"):
+        return b""  # neither length nor chunks: there is no body
+    with _framing():
+        body = _read(stream, announced, limit, limits.body_timeout_ms / 1000, clock)
+    if announced is not None and len(body) < announced:
+        raise InvalidRequest(f"the body ended after {len(body)} of {announced} bytes")
+    return body
+
+
+def _read(
+    stream: Any, announced: int | None, limit: int, timeout_s: float, clock: Clock
+) -> bytes:
+    began = clock.monotonic()
+    chunks: list[bytes] = []
+    size = 0
+    while announced is None or size < announced:
+        want = _STEP if announced is None else min(announced - size, _STEP)
+        left_s = timeout_s + (size + want) / _PER_SECOND - (clock.monotonic() - began)
+        with gevent.Timeout(max(left_s, 0.001), BodyTooSlow("the body arrived too slowly")):
+            chunk = stream.read(want)
+        if not chunk:
+            break
+        chunks.append(chunk)
+        size += len(chunk)
+        if limit and size > limit:
+            raise BodyTooLarge(limit)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _announced(headers: Mapping[str, str]) -> int | None:
+    value = headers.get("content-length", "")
+    return int(value) if value.isdecimal() else None
+
+
+@contextmanager
+def _framing() -> Iterator[None]:
+    try:
+        yield
+    except NoMoreData as error:
+        raise ClientLeft from error
+    except ParseException as error:
+        raise InvalidRequest(f"malformed request body: {type(error).__name__}") from error

@@ -1,0 +1,47 @@
+"""Name every request, and every response after it (behaviour 4.4).
+
+The outermost layer: it also makes `//v1/messages/` the path `/v1/messages`, so that no route ever
+answers with a redirect.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+REQUEST_ID: Final = "relay.request_id"
+"""Environ key of the id, a str."""
+NAMES_ITSELF: Final = "relay.names_itself"
+"""Environ key: whether the id is the client's own."""
+
+_ACCEPTED: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SLASHES: Final = re.compile(r"/{2,}")
+
+
+class Named:
+    """WSGI middleware: sets the two environ keys, adds `X-Request-ID` to whatever comes back."""
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        self._app = app
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        names_itself = _ACCEPTED.fullmatch(sent) is not None
+        request_id = sent if names_itself else str(uuid.uuid4())
+        environ[REQUEST_ID] = request_id
+        environ[NAMES_ITSELF] = names_itself
+        path = environ.get("PATH_INFO", "")
+        if "//" in path or (len(path) > 1 and path.endswith("/")):
+            environ["PATH_INFO"] = _SLASHES.sub("/", path).rstrip("/") or "/"
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:
+            return start_response(status, [*headers, ("X-Request-ID", request_id)], exc_info)
+
+        return self._app(environ, start)

@@ -1,0 +1,160 @@
+"""`/v1/…`: the relayed paths, and the lists that are answered from the configuration.
+
+What the views share is `admitted`: it names the exchange, asks who calls, and takes a place, all
+before a byte of the body is read (behaviour 1, steps 1 to 4).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from flask import Blueprint, request
+
+from relay.clients.authenticate import Client
+from relay.errors import MethodNotAllowed, Overloaded, Unauthenticated
+from relay.exchange import failover, inbound, passage
+from relay.exchange.exchange import Exchange
+from relay.exchange.reply import Reply
+from relay.exchange.settle import Settlement
+from relay.observe.access import log_refusal
+from relay.routing.models import provider_rows
+from relay.runtime import Runtime
+from relay.stream.disconnect import Presence
+from relay.web import current
+from relay.web.receive import body_of, headers_of, path_of
+from relay.web.request_id import NAMES_ITSELF, REQUEST_ID
+from relay.web.response import PreparedResponse
+
+v1 = Blueprint("v1", __name__, url_prefix="/v1")
+
+_OWN: Final[Mapping[str, str]] = {
+    "/v1/messages": "POST",
+    "/v1/messages/count_tokens": "POST",
+    "/v1/models": "GET, HEAD",
+    "/v1/providers": "GET, HEAD",
+}
+_ANY_METHOD: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+@v1.post("/messages")
+def create_message() -> PreparedResponse:
+    """Relay one message."""
+    return PreparedResponse(failover.serve(_exchange("/v1/messages")))
+
+
+@v1.post("/messages/count_tokens")
+def count_tokens() -> PreparedResponse:
+    """Relay a count, or estimate it where the provider has none."""
+    return PreparedResponse(failover.serve(_exchange("/v1/messages/count_tokens")))
+
+
+@v1.get("/models")
+def models() -> PreparedResponse:
+    """List what the configuration offers."""
+    runtime, _client, settlement, _presence = _admitted(takes_place=False)
+    query = request.args
+    page = runtime.means.catalogue.page(
+        query.get("limit"), query.get("after_id"), query.get("before_id")
+    )
+    return _listed(page, settlement)
+
+
+@v1.get("/models/<path:model_id>")
+def model(model_id: str) -> PreparedResponse:
+    """One entry of the list; the id may be percent-encoded."""
+    runtime, _client, settlement, _presence = _admitted(takes_place=False)
+    return _listed(runtime.means.catalogue.entry(model_id), settlement)
+
+
+@v1.get("/providers")
+def providers() -> PreparedResponse:
+    """List the enabled providers, without their credentials."""
+    runtime, _client, settlement, _presence = _admitted(takes_place=False)
+    rows = provider_rows(runtime.config.providers)
+    return _listed({"object": "list", "data": rows}, settlement)
+
+
+@v1.route("/<path:rest>", methods=_ANY_METHOD)
+def other(rest: str) -> PreparedResponse:
+    """Everything else under `/v1/`: relayed unchanged to the first `anthropic` provider."""
+    path = f"/v1/{rest}"
+    if path in _OWN:
+        raise MethodNotAllowed(request.method, path, _OWN[path])
+    if path.startswith("/v1/models/"):
+        raise MethodNotAllowed(request.method, path, _OWN["/v1/models"])
+    return PreparedResponse(passage.serve(_exchange(path_of(request.environ))))
+
+
+def _exchange(path: str) -> Exchange:
+    environ = request.environ
+    headers = headers_of(environ)
+    runtime, client, settlement, presence = _admitted(headers)
+    body = body_of(environ, headers, runtime.config.server, runtime.means.lasting.clock)
+    asked = inbound.read(
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        query=environ.get("QUERY_STRING", ""),
+        headers=headers,
+        body=body,
+        request_id=environ[REQUEST_ID],
+        names_itself=environ[NAMES_ITSELF],
+    )
+    settlement.model = asked.model
+    return Exchange(
+        inbound=asked,
+        client=client,
+        means=runtime.means,
+        settlement=settlement,
+        presence=presence,
+        model=runtime.means.catalogue.resolve(asked.model) if asked.model else "",
+    )
+
+
+def _admitted(
+    headers: Mapping[str, str] | None = None, *, takes_place: bool = True
+) -> tuple[Runtime, Client, Settlement, Presence]:
+    relay, environ = current.relay(), request.environ
+    runtime, lasting = relay.runtime, relay.lasting
+    settlement = Settlement(
+        lasting,
+        request_id=environ[REQUEST_ID],
+        method=environ["REQUEST_METHOD"],
+        path=environ["PATH_INFO"],
+    )
+    current.begin(settlement)
+    try:
+        client = runtime.gatekeeper.admit(headers if headers is not None else headers_of(environ))
+    except Unauthenticated as error:
+        log_refusal(str(error))
+        raise
+    settlement.client = client.name
+    presence = lasting.watch.watch(
+        environ.get("gunicorn.socket"),
+        write_timeout_s=runtime.config.server.write_timeout_ms / 1000,
+    )
+    settlement.owes(presence.stop)
+    if takes_place:
+        _take_place(runtime, settlement)
+    return runtime, client, settlement, presence
+
+
+def _take_place(runtime: Runtime, settlement: Settlement) -> None:
+    lasting = runtime.means.lasting
+    running = lasting.running
+    if running.count >= running.capacity:
+        raise Overloaded("this worker is full")
+    slot = lasting.slots.take(runtime.config.server.max_concurrent)
+    if slot is None:
+        raise Overloaded(
+            f"all {runtime.config.server.max_concurrent} places (server.max_concurrent) are taken"
+        )
+    settlement.owes(slot.release)
+    running.enter()
+    settlement.owes(running.leave)
+
+
+def _listed(document: Mapping[str, object], settlement: Settlement) -> PreparedResponse:
+    body = msgspec.json.encode(document)
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    settlement.end(200, "complete")
+    return PreparedResponse(Reply(200, headers, (body,)))
