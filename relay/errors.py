@@ -7,6 +7,7 @@ translates it, so it never reaches a client as it is.
 A message names the thing, the value and the rule or the way out; never a secret, never a body.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -174,6 +175,12 @@ class UpstreamIdle(UpstreamError):
 class ClientLeft(ConnectionResetError):
     """The client closed its connection. An `OSError`, so that the server ends quietly."""
 
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, "the client left")
+
 
 class StreamCut(ConnectionResetError):
     """Ends the client's connection without the final chunk. An `OSError`, as `ClientLeft`."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, "the stream is cut")

@@ -1,43 +1,33 @@
 """What a provider is: the hooks that put a request into an upstream's dialect.
 
-They run in a fixed order, the same for all: url → headers → body → authorize, and `decode` on the
-way back. `authorize` is last because a signature covers everything before it.
+They run in a fixed order, the same for all: url → headers → body → authorize. `authorize` is last
+because a signature covers everything before it.
 
 A provider overrides the hooks that differ and holds no state: one instance serves every exchange.
-The defaults are Anthropic's own dialect.
+The defaults are the Messages API itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from relay.secret import Secret
 from relay.wire import UpstreamRequest
 
 
-
-
 class Provider:
     """A provider that speaks the Messages API itself."""
 
-    name: ClassVar[str]
+    type: ClassVar[str]
     """The word of `providers[].type`."""
-    owner: ClassVar[str]
-    """`owned_by` in model lists, `type` in `/v1/providers` (behaviour 6.1)."""
-    default_base_url: ClassVar[str]
-    default_models: ClassVar[tuple[str, ...]] = ()
-    passes_own_credentials: ClassVar[bool] = False
-    """Whether `auth: auto` passes a client's own credential through (behaviour 5.2)."""
-    needs_key: ClassVar[bool] = True
-    """Whether at least one non-empty key must be configured."""
 
     def url(self, base_url: str, path: str, query: str) -> str:
         """The URL for a path of the Messages API, e.g. `/v1/messages`; the query is kept."""
         return f"{base_url}{path}?{query}" if query else f"{base_url}{path}"
 
-    def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+    def headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The end-to-end headers, credentials already out; names in lower case."""
-        return dict(headers)
+        return headers
 
     def body(self, body: bytes) -> bytes:
         """The body, changed by the smallest edit or not at all."""
