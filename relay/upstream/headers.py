@@ -10,6 +10,7 @@ debug headers are added by the caller.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -177,8 +178,8 @@ def _seconds_ahead(date: str, headers: Sequence[tuple[str, str]]) -> float:
     """
     sent = next((value for name, value in headers if name == "date"), "")
     with suppress(ValueError, OverflowError):
-        until = parsedate_to_datetime(date).timestamp()
+        until = parsedate_to_datetime(date).replace(tzinfo=UTC)  # HTTP dates are always GMT
         with suppress(ValueError, OverflowError):
-            return until - parsedate_to_datetime(sent).timestamp()
+            return (until - parsedate_to_datetime(sent).replace(tzinfo=UTC)).total_seconds()
         return float("inf")
     return 0.0
