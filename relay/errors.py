@@ -182,5 +182,5 @@ class ClientLeft(ConnectionResetError):
 class StreamCut(ConnectionResetError):
     """Ends the client's connection without the final chunk. An `OSError`, as `ClientLeft`."""
 
-    def __init__(self) -> None:
-        super().__init__(errno.ECONNRESET, "the stream is cut")
+    def __init__(self, message: str = "the stream is cut") -> None:
+        super().__init__(errno.ECONNRESET, message)
