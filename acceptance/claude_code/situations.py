@@ -177,7 +177,10 @@ SITUATIONS: Final[Sequence[Situation]] = (
         "parallel tools",
         [["-p", "run both", "--session-id", SESSION, *JSON, "--allowedTools", "Bash"]],
         turns(
-            message("calls", bash("toolu_one", "echo one"), bash("toolu_two", "echo two")),
+            # the second takes longer: results are sent in the order in which tools end
+            message(
+                "calls", bash("toolu_one", "echo one"), bash("toolu_two", "sleep 0.3; echo two")
+            ),
             message("end", text("PARALLEL_OK")),
         ),
         {
@@ -238,10 +241,16 @@ SITUATIONS: Final[Sequence[Situation]] = (
     Situation(
         "stream cut in its text",
         [["-p", "say hello", "--session-id", SESSION, *JSON]],
+        # Twice, for a body that was ended cleanly would be streamed again once, too; only after
+        # a second one the client stops streaming, and the script gives it another text.
         turns(
+            cut_message("cut", "half of a sentence that never ends"),
             cut_message("cut", "half of a sentence that never ends"),
             message("again", text("RECOVERED_OK")),
         ),
-        {"printed": printed_text("RECOVERED_OK"), "streamed again": answered("cut", "again")},
+        {
+            "printed": printed_text("RECOVERED_OK"),
+            "streamed again": answered("cut", "cut", "again"),
+        },
     ),
 )
