@@ -77,7 +77,9 @@ class Trial:
 class Stream:
     """One answer being written, an event at a time."""
 
-    def __init__(self, transport: asyncio.Transport, asked: Plan, on_end: Callable[[], None]):
+    def __init__(
+        self, transport: asyncio.Transport, asked: Plan, on_end: Callable[[], None]
+    ) -> None:
         self._transport = transport
         self._plan = asked
         self._on_end = on_end

@@ -120,9 +120,12 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print; 0 if every relayed framing is prompt."""
     load = _load(arguments)
     gc.disable()  # a collection would show as latency of the relay
-    with tempfile.TemporaryDirectory() as folder, UpstreamProcess() as upstream:
-        with RelayProcess(Path(folder), upstream.url) as relay:
-            measured = asyncio.run(measure_all(upstream.port, relay.port, load))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        UpstreamProcess() as upstream,
+        RelayProcess(Path(folder), upstream.url) as relay,
+    ):
+        measured = asyncio.run(measure_all(upstream.port, relay.port, load))
     print(f"{load.streams} streams, an event each {load.interval_ms} ms; {table.machine()}\n")
     rows = [
         [one.framing, one.way, what, str(len(times)), *table.percentiles(times), str(one.broken)]

@@ -35,20 +35,16 @@ class RelayProcess:
         workers: int = 2,
         core: int | None = None,
         provider: Mapping[str, object] | None = None,
-        server: Mapping[str, object] | None = None,
+        app: str = "wsgi:app",
     ) -> None:
-        """Start and wait; `provider` and `server` add settings, `core` pins all its processes."""
-        self._port = _free_port()
+        """Start and wait; `provider` adds settings, `core` pins all its processes."""
+        self._port = free_port()
         self._log = folder / "relay.log"
         config = folder / "config.yaml"
         config.write_text(
             json.dumps(
                 {
-                    "server": {
-                        "listen": f"127.0.0.1:{self._port}",
-                        "workers": workers,
-                        **(server or {}),
-                    },
+                    "server": {"listen": f"127.0.0.1:{self._port}", "workers": workers},
                     "providers": [
                         {
                             "name": "scripted",
@@ -62,7 +58,7 @@ class RelayProcess:
             )
         )
         pinned = [] if core is None else ["taskset", "-c", str(core)]
-        gunicorn = [str(Path(sys.executable).parent / "gunicorn"), "-k", "gevent", "wsgi:app"]
+        gunicorn = [str(Path(sys.executable).parent / "gunicorn"), "-k", "gevent", app]
         self._process = _start(pinned + gunicorn, folder, config, self._log)
         self._wait_until_ready()
 
@@ -112,22 +108,24 @@ class RelayProcess:
         while time.monotonic() < until:
             if self._process.poll() is not None:
                 break
-            if self._is_healthy():
+            if is_answering(f"{self.url}/health"):
                 return
             time.sleep(0.05)
         self.close()
         raise RuntimeError(f"the relay did not start; its log ends:\n{self.log()[-3000:]}")
 
-    def _is_healthy(self) -> bool:
-        try:
-            url = f"{self.url}/health"
-            with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - always http
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+
+def is_answering(url: str) -> bool:
+    """Whether a GET of this URL is answered with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - always http
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
