@@ -1,0 +1,126 @@
+"""Usage: the two taps that count, one for a stream of events and one for a plain body.
+
+`UsageTap` reads each event once for everybody who asks: the gate (has content begun?), the body
+(may a ping go here? was that the end?) and the account (tokens). It parses `message_start`,
+`message_delta` and `error` alone. In the long middle of a stream a chunk that ends an event and
+names none of these costs three searches and no parsing at all.
+"""
+
+from typing import Final
+
+from relay.messages import events, sse, usage
+from relay.messages.events import ErrorReport
+from relay.messages.usage import NO_USAGE, Usage
+from relay.stream.decode import Decoder
+
+# A plain message is kept whole up to here; of a longer one, the end.
+MAX_PLAIN_BYTES: Final = 1 << 20
+_TAIL_BYTES: Final = 16 << 10
+
+# Events after which the first content stands complete, if a block has begun.
+_IN_BLOCK: Final = (events.CONTENT_BLOCK_DELTA, events.CONTENT_BLOCK_STOP)
+
+
+class UsageTap:
+    """What the events of one message say. May raise, for instance `DecodeFailed`: guard it."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._splitter = sse.EventSplitter()
+        self._begun = False
+        self.usage = NO_USAGE
+        self.any_event = False
+        """An event has come, be it a ping."""
+        self.content = False
+        """The first content event is complete (behaviour 8.4)."""
+        self.stopped = False
+        """`message_stop` has come: the message is complete."""
+        self.error: ErrorReport | None = None
+        """What the first `error` event said."""
+        self.error_document = b""
+        """The data of that event."""
+
+    @property
+    def at_boundary(self) -> bool:
+        """Between two complete events."""
+        return self._splitter.at_boundary
+
+    @property
+    def oversized(self) -> bool:
+        """An event is longer than any the API has."""
+        return self._splitter.oversized
+
+    @property
+    def begun_block(self) -> bool:
+        """A content block had begun; an event too long to keep can be nothing else."""
+        return self._begun or self._splitter.uncounted > 0
+
+    def feed(self, chunk: bytes) -> None:
+        plain = self._decoder.feed(chunk)
+        if self.content and self._says_nothing(plain):
+            return
+        for event in self._splitter.feed(plain):
+            self._see(event)
+
+    def finish(self) -> None:
+        """The body has ended: an event whose empty line is missing counts too."""
+        for event in self._splitter.feed(b"\n\n"):
+            self._see(event)
+
+    def _says_nothing(self, plain: bytes) -> bool:
+        return (
+            self._splitter.is_empty
+            and plain.endswith(b"\n\n")
+            and b"message_" not in plain
+            and b"error" not in plain
+            and self._begun
+        )
+
+    def _see(self, event: bytes) -> None:
+        kind = sse.event_type(event)
+        if not kind:
+            return
+        self.any_event = True
+        match kind:
+            case events.CONTENT_BLOCK_DELTA | events.CONTENT_BLOCK_STOP:
+                self.content = self.content or self._begun
+            case events.CONTENT_BLOCK_START:
+                self._begun = True
+            case events.MESSAGE_START:
+                self.usage = usage.from_start(sse.data(event), self.usage)
+            case events.MESSAGE_DELTA:
+                self.content = True
+                self.usage = usage.from_message(sse.data(event), self.usage)
+            case events.MESSAGE_STOP:
+                self.content = self.stopped = True
+            case events.ERROR if self.error is None:
+                self.error_document = sse.data(event)
+                report = events.error_report(self.error_document)
+                self.error = report or ErrorReport("", "")
+
+
+class PlainUsageTap:
+    """A bounded copy of a plain body. May raise, for instance `DecodeFailed`: guard it."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._copy = bytearray()
+        self._whole = True
+
+    @property
+    def document(self) -> bytes:
+        """The body so far, or empty if it is too long to be kept."""
+        return bytes(self._copy) if self._whole else b""
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of the message, if the body is one."""
+        if self._whole:
+            return usage.from_message(bytes(self._copy), NO_USAGE)
+        return usage.from_tail(bytes(self._copy))
+
+    def feed(self, chunk: bytes) -> None:
+        self._copy += self._decoder.feed(chunk)
+        if len(self._copy) > MAX_PLAIN_BYTES:
+            self._whole = False
+            del self._copy[:-_TAIL_BYTES]
