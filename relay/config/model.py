@@ -22,6 +22,8 @@ class AuthConfig:
     """True if `allow_bearer` or `allow_subscription` is set."""
     any_bearer_uses_keys: bool
     """`auto` is resolved at load: true on a loopback address."""
+    allow_anonymous: bool = False
+    """Whether a non-loopback address may be served with nothing that authenticates clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +120,13 @@ class ProviderConfig:
     priority: int
     weight: int
     keys: tuple[KeyConfig, ...]
+    """In file order, without empty ones and without those given twice."""
     pooling: PoolingConfig
     timeouts: TimeoutsConfig
     proxy: Secret
     """Empty = none; `env` = from the environment; else a URL, perhaps with a password."""
     ca_file: str
+    """Absolute, resolved at load from the file's folder; empty = the system's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,7 @@ class LoggingConfig:
     format: Literal["", "json", "console"]
     """"" = console on a terminal, else JSON; `text` and `pretty` are read as `console`."""
     output: str
+    """`stdout`, `stderr`, or an absolute path, resolved at load from the file's folder."""
     debug_options: DebugOptionsConfig
 
 
@@ -173,7 +178,8 @@ class LoggingConfig:
 class StateConfig:
     dir: Path
     """Absolute, resolved at load (contract, *Where things lie*); not made by loading."""
-    url: str
+    url: Secret
+    """A secret, because a `redis://` URL may hold a password."""
 
 
 @dataclass(frozen=True, slots=True)

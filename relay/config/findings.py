@@ -1,0 +1,47 @@
+"""What a load found wrong (faults) and what it wants said (warnings), each with its place.
+
+A fault about a value that is empty because of a variable names the variable, so that nobody looks
+for the mistake in the file. No text here ever holds a secret; that is on whoever reports.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from relay.config.place import Place, written
+
+REQUIRED: Final = "is required"
+"""The one fault that is written without a colon: `server.listen is required`."""
+
+
+class Findings:
+    """Collects faults and warnings in the order they are met, each once."""
+
+    def __init__(self, hints: Mapping[Place, Sequence[str]] | None = None) -> None:
+        """`hints` says, per place, which variables were found missing: `ZAI_KEY is not set`."""
+        self._hints = dict(hints or {})
+        self._faults: dict[str, None] = {}
+        self._warnings: dict[str, None] = {}
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Everything that stops the file from being used, as `PATH: what is wrong`."""
+        return tuple(self._faults)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is said once and stops nothing, as `PATH: text`."""
+        return tuple(self._warnings)
+
+    def refuse(self, place: Place, text: str, *, because: Place | None = None) -> None:
+        """Report a fault. `because` is the place whose variables explain it, if not its own."""
+        joint = " " if text.startswith(REQUIRED) else ": "
+        reason = "; ".join(self._hints.get(place if because is None else because, ()))
+        self._faults[f"{written(place)}{joint}{text}{f' ({reason})' if reason else ''}"] = None
+
+    def warn(self, place: Place, text: str) -> None:
+        """Report what does not stop the load."""
+        self._warnings[f"{written(place)}: {text}"] = None
+
+    def hint(self, place: Place) -> str:
+        """Why the value at this place is empty, or "" if no variable is behind it."""
+        return "; ".join(self._hints.get(place, ()))

@@ -1,0 +1,35 @@
+"""`scenarios:` — rules that send some requests elsewhere."""
+
+from relay.config.schema.collections import Names, Part, Renames
+from relay.config.schema.numbers import Whole
+from relay.config.schema.section import Section
+from relay.config.schema.words import Switch, Text, Word
+
+
+class WhenSection(Section):
+    """When a rule applies: all conditions that are given must hold."""
+
+    models = Names("patterns of the model asked for", default=())
+    agent = Word("who asks", words=("", "main", "sub"), default="")
+    thinking = Switch("whether thinking is asked for", default=None, shown_default="–")
+    min_input_tokens = Whole("at least so many", default=None, shown_default="–")
+    max_input_tokens = Whole("at most so many", default=None, shown_default="–")
+    tools = Names("prefixes of tool types", default=())
+    images = Switch("whether there are images", default=None, shown_default="–")
+    client = Names("names of clients", default=())
+    headers = Renames("header name → pattern of its value", default=dict)
+
+
+class UseSection(Section):
+    """What a rule does."""
+
+    providers = Names("candidates, in this order", default=())
+    model = Text("model name sent instead", default="")
+
+
+class ScenarioSection(Section):
+    """One rule; the first that matches wins."""
+
+    name = Text("what the rule is called", refused="not unique")
+    when = Part(WhenSection)
+    use = Part(UseSection)
