@@ -9,7 +9,6 @@ could not.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, Literal, TypeAlias, TypedDict, cast
 
 from relay.config import addresses
@@ -47,7 +46,7 @@ def from_environ(environ: Mapping[str, str]) -> Overrides:
         document = None
     faults = list(_faults_of_form(document))
     if faults:
-        raise ConfigRefused(Path(environ.get("CC_RELAY_CONFIG", "")), tuple(faults))
+        raise ConfigRefused(None, faults)
     return cast("Overrides", document)
 
 
@@ -102,7 +101,7 @@ def _faults_of_meaning(config: Config, overrides: Overrides) -> Iterator[str]:
                 f"--listen: {server.listen!r} is not loopback and nothing authenticates clients: "
                 "set server.auth.api_key, or allow_bearer"
             )
-    if server.workers > 1 and config.state.url.startswith("memory:") and "workers" in overrides:
+    if server.workers > 1 and config.state.url.matches("memory:") and "workers" in overrides:
         yield f"--workers: {server.workers} must be 1 with state.url memory:"
 
 
@@ -124,7 +123,8 @@ def _faults_of_form(document: object) -> Iterator[str]:
 
 
 def _authenticates(server: ServerConfig) -> bool:
-    return bool(server.auth.api_key) or server.auth.allow_bearer
+    auth = server.auth
+    return bool(auth.api_key) or auth.allow_bearer or auth.allow_anonymous
 
 
 def _is_loopback(listen: str) -> bool:
