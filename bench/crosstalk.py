@@ -110,6 +110,22 @@ def _is_complete(one: call.Call) -> bool:
     return one.ending.done() and one.ending.result().is_complete
 
 
+def resting(relay: RelayProcess) -> list[vitals.Vitals]:
+    """The workers' vitals once they have stopped changing."""
+    until = time.monotonic() + SETTLE_S
+    now = vitals.of_workers(relay.url, relay.worker_pids())
+    while time.monotonic() < until:
+        before, now = now, _after_a_rest(relay)
+        if now == before:
+            break
+    return now
+
+
+def _after_a_rest(relay: RelayProcess) -> list[vitals.Vitals]:
+    time.sleep(2)
+    return vitals.of_workers(relay.url, relay.worker_pids())
+
+
 def settled(relay: RelayProcess, before: Sequence[vitals.Vitals]) -> list[vitals.Vitals]:
     """The workers' vitals once they are back, or as they are when time is up."""
     until = time.monotonic() + SETTLE_S
@@ -136,8 +152,7 @@ def main(arguments: Sequence[str]) -> int:
         RelayProcess(Path(folder), upstream.url, app=vitals.APP) as relay,
     ):
         asyncio.run(run(relay.port, 20, 2))  # first use opens what is rightly kept
-        time.sleep(1)
-        before = vitals.of_workers(relay.url, relay.worker_pids())
+        before = resting(relay)
         outcome = asyncio.run(run(relay.port, options.streams, options.events))
         after = settled(relay, before)
     _print(outcome, before, after)
