@@ -17,7 +17,9 @@ def percentile(figures: Sequence[float], percent: float) -> float:
 
 
 def percentiles(figures: Sequence[float]) -> list[str]:
-    """p50, p95, p99 and the largest, as cells."""
+    """p50, p95, p99 and the largest, as cells; dashes if there is nothing to reduce."""
+    if not figures:
+        return ["-"] * (len(PERCENTILES) + 1)
     reduced = [percentile(figures, percent) for percent in PERCENTILES]
     return [f"{figure:.2f}" for figure in (*reduced, max(figures))]
 
