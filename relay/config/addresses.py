@@ -111,17 +111,20 @@ def proxy_fault(text: str) -> str | None:
 def base_url_fault(text: str) -> str | None:
     """What is wrong with a `base_url`, or None. Empty is the type's default."""
     try:
-        return None if not text else parse_base_url(text) and None
+        if text:
+            parse_base_url(text)
     except NotAnAddress as fault:
         return str(fault)
+    return None
 
 
 def listen_fault(text: str) -> str | None:
     """What is wrong with a `server.listen`, or None."""
     try:
-        return parse_listen(text) and None
+        parse_listen(text)
     except NotAnAddress as fault:
         return str(fault)
+    return None
 
 
 def without_credentials(text: str) -> str:

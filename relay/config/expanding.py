@@ -95,23 +95,28 @@ class _Expansion:
         path = self._folder / written
         try:
             return _content(path)
-        except (OSError, UnicodeDecodeError, _Unfit) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            if isinstance(error, UnicodeDecodeError):
-                reason = "is not UTF-8"  # its own text quotes the content
-            self.faults[place] = f"cannot take the value from {written}: {reason}"
+        except _Unfit as unfit:
+            self.faults[place] = f"cannot take the value from {written}: {unfit}"
             return ""
 
 
 class _Unfit(Exception):
-    """A file whose content is no value."""
+    """A file whose content is no value; the message never holds any of it."""
 
 
 def _content(path: Path) -> str:
-    if path.exists() and not path.is_file():
-        raise _Unfit("is not a regular file")
-    content = path.read_bytes()
+    try:
+        if path.exists() and not path.is_file():
+            raise _Unfit("is not a regular file")
+        content = path.read_bytes()
+    except OSError as error:
+        raise _Unfit(error.strerror or "cannot be read") from error
+    except ValueError as error:
+        raise _Unfit("is no path") from error
     if len(content) > MAX_FILE_BYTES:
         raise _Unfit(f"is larger than {MAX_FILE_BYTES} bytes")
-    text = content.decode("utf-8")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _Unfit("is not UTF-8") from None  # its own text quotes the content
     return text.removesuffix("\n").removesuffix("\r")

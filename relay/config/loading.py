@@ -6,6 +6,7 @@ Nothing is opened but the file itself, the files its values name, and no socket.
 accepts, the relay serves.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -69,16 +70,15 @@ def find(explicit: str | Path | None, environ: Mapping[str, str], cwd: Path) -> 
         return cwd / with_home(named, environ)
     places = tuple(config_places(environ, cwd))
     for place in places:
-        if place.is_file():
+        # One that we may not read is taken too: passing it over would start another relay.
+        if os.access(place, os.F_OK) and place.is_file():
             return place
     listed = ", ".join(map(str, places))
-    raise ConfigRefused(
-        None,
-        (
-            f"no configuration found: looked for --config, {ENVIRONMENT_VARIABLE}, {listed}; "
-            "`cc-relay config init` writes one",
-        ),
+    fault = (
+        f"no configuration found: looked for --config, {ENVIRONMENT_VARIABLE}, {listed}; "
+        "`cc-relay config init` writes one"
     )
+    raise ConfigRefused(None, [fault])
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:

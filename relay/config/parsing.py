@@ -75,7 +75,7 @@ def _text(path: Path) -> str:
 def _toml(text: str) -> object:
     try:
         return tomllib.loads(text) or None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         # The message of tomllib names line and column and never a value.
         raise Unreadable(f"is not valid TOML: {error}{_toml_line(text, str(error))}") from error
 
@@ -92,8 +92,10 @@ def _yaml(text: str) -> object:
         raise Unreadable(_explained(error, text)) from error
     except yaml.YAMLError as error:
         raise Unreadable(f"is not valid YAML: {_unmarked(error)}") from error
-    except ValueError as error:  # a date such as 2026-13-45, which the loader does not wrap
-        raise Unreadable(f"is not valid YAML: {error}") from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        # The loader does not wrap what its constructors raise for `2026-13-45` or `!!bool maybe`;
+        # their text quotes the value.
+        raise Unreadable("is not valid YAML: a number, date or tag cannot be read") from error
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str) -> str:

@@ -4,6 +4,7 @@ A place is the keys and list positions that lead to the value:
 `("providers", 2, "keys", 0, "rpm_limit")` is written `providers[2].keys[0].rpm_limit`.
 """
 
+import json
 import re
 from typing import Final, TypeAlias
 
@@ -21,5 +22,5 @@ def written(place: Place) -> str:
         elif _PLAIN.fullmatch(step):
             text += f".{step}" if text else step
         else:
-            text += f'["{step}"]'
+            text += f"[{json.dumps(step, ensure_ascii=False)}]"
     return text

@@ -18,7 +18,7 @@ def check(values: Mapping[str, Any], findings: Findings) -> None:
     if output not in _STREAMS:
         _check_output(Path(output), findings)
     state_dir = values.get("state", {}).get("dir", "")
-    if state_dir and Path(state_dir).exists() and not Path(state_dir).is_dir():
+    if state_dir and os.access(state_dir, os.F_OK) and not Path(state_dir).is_dir():
         findings.refuse(("state", "dir"), f'"{state_dir}" is no folder')
     for index, provider in enabled(values):
         for name in ("ca_file", "gcp_credentials_file"):
@@ -28,16 +28,18 @@ def check(values: Mapping[str, Any], findings: Findings) -> None:
 
 def _check_output(path: Path, findings: Findings) -> None:
     place = ("logging", "output")
-    if path.is_dir():
+    exists = os.access(path, os.F_OK)
+    if exists and path.is_dir():
         findings.refuse(place, f'"{path}" is a folder')
-    elif not path.parent.is_dir():
+    elif not os.access(path.parent, os.F_OK):
         findings.refuse(place, f'"{path}" lies in a folder that does not exist')
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+    elif not os.access(path if exists else path.parent, os.W_OK):
         findings.refuse(place, f'"{path}" cannot be written')
 
 
 def _check_readable(path: Path, place: Place, findings: Findings) -> None:
-    if not path.is_file():
-        findings.refuse(place, f'"{path}" is no file')
-    elif not os.access(path, os.R_OK):
+    # `access` first: the other question raises where a folder on the way is closed to us.
+    if not os.access(path, os.R_OK):
         findings.refuse(place, f'"{path}" cannot be read')
+    elif not path.is_file():
+        findings.refuse(place, f'"{path}" is no file')

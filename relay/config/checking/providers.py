@@ -7,6 +7,7 @@ from relay.config.addresses import is_loopback, parse_base_url
 from relay.config.findings import REQUIRED, Findings
 from relay.config.place import Place
 from relay.config.types import LATER_TYPES, TYPES
+from relay.secret import Secret
 
 _ANTHROPIC_HOST: Final = "api.anthropic.com"
 
@@ -57,22 +58,24 @@ def _check_keys(provider: Mapping[str, Any], place: Place, findings: Findings) -
         )
     if provider.get("pooling", {}).get("enabled") and not keys:
         findings.refuse((*place, "pooling", "enabled"), "true needs at least one key")
-    first: dict[object, int] = {}
+    first: dict[Secret, int] = {}
     for position, entry in enumerate(keys):
         here = (*place, "keys", position)
-        key = entry.get("key")
-        if key is None:
-            continue  # had a fault
-        if not key:
-            if needs_key:
-                findings.refuse((*here, "key"), REQUIRED)
-            continue
-        if first.setdefault(key, position) != position:
-            findings.warn(here, f"is the same key as keys[{first[key]}] and counts as one with it")
-        if not key.reveal().isprintable() or key.reveal() != key.reveal().strip():
-            findings.warn(
-                (*here, "key"), "holds control characters or outer white space, which no header can"
-            )
+        key: Secret | None = entry.get("key")  # None: it had a fault
+        if key:
+            _check_key(key, here, findings)
+            if first.setdefault(key, position) != position:
+                findings.warn(here, f"is the same key as keys[{first[key]}]; they count as one")
+        elif key is not None and needs_key:
+            findings.refuse((*here, "key"), REQUIRED)
+
+
+def _check_key(key: Secret, place: Place, findings: Findings) -> None:
+    text = key.reveal()
+    if not text.isprintable() or text != text.strip():
+        findings.warn(
+            (*place, "key"), "holds control characters or outer white space, which no header can"
+        )
 
 
 def _check_credentials(provider: Mapping[str, Any], place: Place, findings: Findings) -> None:
@@ -90,5 +93,5 @@ def _check_credentials(provider: Mapping[str, Any], place: Place, findings: Find
         if host.rstrip(".") != _ANTHROPIC_HOST and not is_loopback(host):
             findings.warn(
                 (*place, "auth"),
-                f'auto sends clients\' own tokens to "{host}"; auth: configured sends only your key',
+                f'auto sends clients\' own tokens to "{host}"; configured sends only your key',
             )

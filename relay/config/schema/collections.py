@@ -26,6 +26,9 @@ class Names(Setting[tuple[str, ...]]):
             raise ValidationError(faults)
         return tuple(value)
 
+    def bounds(self) -> str:
+        return "an empty name"
+
     def json_schema(self) -> JsonSchema:
         return {"type": ["array", "null"], "items": {"type": "string", "minLength": 1}}
 
@@ -47,6 +50,9 @@ class Renames(Setting[dict[str, str]]):
         if faults:
             raise ValidationError(faults)
         return dict(value)
+
+    def bounds(self) -> str:
+        return "an empty name on either side"
 
     def json_schema(self) -> JsonSchema:
         return {"type": ["object", "null"], "additionalProperties": {"type": "string"}}
@@ -122,7 +128,7 @@ class Parts(Setting[list[dict[str, Any]]]):
                 # Kept in its place, so that the checks across keys count like the file does.
                 entries.append(error.valid_data if isinstance(error.valid_data, dict) else {})
         if faults:
-            raise ValidationError(faults, valid_data=entries)  # type: ignore[arg-type]  # the stub forgets lists of mappings
+            raise ValidationError(faults, valid_data=entries)
         return entries
 
     def json_schema(self) -> JsonSchema:

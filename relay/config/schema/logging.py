@@ -7,7 +7,7 @@ from relay.config.model import DebugOptionsConfig, LoggingConfig
 from relay.config.schema.collections import Part
 from relay.config.schema.numbers import Whole
 from relay.config.schema.section import Section
-from relay.config.schema.words import Switch, Text, Word
+from relay.config.schema.words import Location, Switch, Word
 
 
 class DebugOptionsSection(Section):
@@ -38,7 +38,7 @@ class LoggingSection(Section):
         any_case=True,
         default="",
     )
-    output = Text(
+    output = Location(
         "`stdout`, `stderr`, or a path (opened append, 0600)",
         default="stdout",
         refused="a path that is a folder, or whose folder is missing",
@@ -48,7 +48,7 @@ class LoggingSection(Section):
 
     @classmethod
     def make(cls, values: Mapping[str, Any]) -> LoggingConfig:
-        word = values["format"] or ("pretty" if values["pretty"] else "")
+        word: Any = values["format"] or ("pretty" if values["pretty"] else "")
         return LoggingConfig(
             level=values["level"],
             format="console" if word in {"text", "pretty"} else word,

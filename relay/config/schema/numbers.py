@@ -87,7 +87,7 @@ def _whole(value: object) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     try:
-        # int() would take "1_000" and "١" as well; a mistyped number must not become one.
+        # int() would take "1_000" and Arabic digits as well; a mistyped number must not become one.
         if isinstance(value, str) and value.strip().lstrip("+-").isascii() and "_" not in value:
             return int(value)
     except ValueError:

@@ -9,7 +9,7 @@ from relay.config.schema.words import Text
 
 
 def _dollars(doc: str) -> Setting[Any]:
-    return Ratio(f"dollars per million {doc}", default=None, shown_default="–", most=10**6)
+    return Ratio(f"dollars per million {doc}", default=None, shown_default="none", most=10**6)
 
 
 class PriceSection(Section):

@@ -9,7 +9,7 @@ from relay.config.schema.numbers import Millis, Whole
 from relay.config.schema.openai import OpenaiSection
 from relay.config.schema.section import Section
 from relay.config.schema.setting import Setting
-from relay.config.schema.words import Hidden, Switch, Text, Word, as_switch
+from relay.config.schema.words import Hidden, Location, Switch, Text, Word, as_switch
 from relay.config.types import LATER_TYPES, TYPES
 from relay.secret import Secret
 
@@ -27,7 +27,7 @@ def _name() -> Setting[Any]:
     return Text(
         "what the provider is called in logs, headers and routes",
         rule=_name_fault,
-        refused="not unique; not 1–64 printable ASCII characters without `/`",
+        refused="not unique; not 1 to 64 printable ASCII characters without `/`",
     )
 
 
@@ -50,7 +50,7 @@ class KeySection(Section):
     key = Hidden(
         "the secret; may be empty for `anthropic` (then only passed-through credentials work)",
         default=Secret(""),
-        shown_default="–",
+        shown_default="none",
         refused="empty where the type needs a key",
     )
     rpm_limit = Whole("requests per minute; 0 = no limit of ours", default=0)
@@ -148,7 +148,7 @@ class ProviderSection(Section):
         rule=proxy_fault,
         refused="not an http or https URL",
     )
-    ca_file = Text(
+    ca_file = Location(
         "PEM bundle instead of the system's certificates", default="", refused="unreadable"
     )
     signature_family = Text(
@@ -168,7 +168,7 @@ class ProviderSection(Section):
     aws_profile = Text("`bedrock`: profile of the shared credentials file", default="")
     gcp_project_id = Text("`vertex`: project", default="")
     gcp_region = Text("`vertex`: region", default="")
-    gcp_credentials_file = Text("`vertex`: credentials file", default="")
+    gcp_credentials_file = Location("`vertex`: credentials file", default="")
     azure_resource_name = Text("`azure`: resource name", default="")
     azure_deployment_id = Text(
         "`azure`: model name sent when `model_mapping` has no match", default=""

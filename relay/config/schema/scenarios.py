@@ -11,11 +11,11 @@ class WhenSection(Section):
 
     models = Names("patterns of the model asked for", default=())
     agent = Word("who asks", words=("", "main", "sub"), default="")
-    thinking = Switch("whether thinking is asked for", default=None, shown_default="–")
-    min_input_tokens = Whole("at least so many", default=None, shown_default="–")
-    max_input_tokens = Whole("at most so many", default=None, shown_default="–")
+    thinking = Switch("whether thinking is asked for", default=None, shown_default="none")
+    min_input_tokens = Whole("at least so many", default=None, shown_default="none")
+    max_input_tokens = Whole("at most so many", default=None, shown_default="none")
     tools = Names("prefixes of tool types", default=())
-    images = Switch("whether there are images", default=None, shown_default="–")
+    images = Switch("whether there are images", default=None, shown_default="none")
     client = Names("names of clients", default=())
     headers = Renames("header name → pattern of its value", default=dict)
 

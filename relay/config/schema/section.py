@@ -22,7 +22,7 @@ class Section(Schema):
     tolerant: ClassVar[bool] = False
     """Whether keys beyond the declared ones are simply not looked at."""
 
-    error_messages: ClassVar[dict[str, str]] = {"type": "must be a mapping of keys to values"}
+    error_messages = {"type": "must be a mapping of keys to values"}  # noqa: RUF012 - as marshmallow
 
     class Meta:
         unknown = EXCLUDE  # `_known` refuses them, with the nearest name

@@ -89,7 +89,7 @@ class ServerSection(Section):
     def make(cls, values: Mapping[str, Any]) -> ServerConfig:
         rest = {key: value for key, value in values.items() if key not in {"api_key", "auth"}}
         auth = values["auth"]
-        any_token = auth["any_bearer_uses_keys"]
+        strangers = auth["any_bearer_uses_keys"]
         return ServerConfig(
             **rest,
             auth=AuthConfig(
@@ -97,8 +97,8 @@ class ServerSection(Section):
                 bearer_secret=auth["bearer_secret"],
                 allow_bearer=auth["allow_bearer"] or auth["allow_subscription"],
                 any_bearer_uses_keys=is_loopback(parse_listen(values["listen"]).host)
-                if any_token == "auto"
-                else any_token,
+                if strangers == "auto"
+                else strangers,
                 allow_anonymous=auth["allow_anonymous"],
             ),
         )

@@ -9,8 +9,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from marshmallow import fields
-from marshmallow.utils import missing
+from marshmallow import fields, missing
 
 from relay.config.findings import REQUIRED
 
@@ -33,7 +32,7 @@ class Setting(fields.Field[T], Generic[T]):
 
     kind: ClassVar[str]
     """The type, as the reference calls it."""
-    default_error_messages: ClassVar[dict[str, str]] = {"required": REQUIRED}
+    default_error_messages = {"required": REQUIRED}  # noqa: RUF012 - as marshmallow declares it
 
     def __init__(
         self,

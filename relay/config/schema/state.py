@@ -3,7 +3,7 @@
 import re
 
 from relay.config.schema.section import Section
-from relay.config.schema.words import Hidden, Text
+from relay.config.schema.words import Hidden, Location
 from relay.secret import Secret
 
 
@@ -16,7 +16,7 @@ def _url_fault(url: str) -> str | None:
 class StateSection(Section):
     """Where the relay keeps what must survive a restart."""
 
-    dir = Text(
+    dir = Location(
         "folder of the state, made 0700 if missing",
         default="",
         shown_default="`$CC_RELAY_STATE_DIR`, else `$XDG_STATE_HOME/cc-relay`",

@@ -78,6 +78,18 @@ class Text(Setting[str]):
         return {"type": "string"}
 
 
+class Location(Text):
+    """A path; a relative one is resolved from the folder of the configuration file."""
+
+    kind = "path"
+
+    def read(self, value: Any) -> str:
+        text = super().read(value)
+        if "\0" in text:
+            raise ValidationError(f"{quoted(text)} is no path")
+        return text
+
+
 class Hidden(Setting[Secret]):
     """A string that is never shown, not even when it is wrong."""
 
