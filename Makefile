@@ -59,13 +59,13 @@ sdk: $(VENV)/.dev
 	@$(BIN)/python -m tests.clients.install
 
 claude-code: $(VENV)/.dev ## play the real Claude Code against the relay (needs npm)
-	$(BIN)/python acceptance/claude_code/run.py
+	$(BIN)/python -m acceptance.claude_code.run
 
 bench: $(VENV)/.dev ## promptness, cancellation, cross-talk and body, as a table
-	$(BIN)/python bench/promptness.py
-	$(BIN)/python bench/cancellation.py
-	$(BIN)/python bench/crosstalk.py
-	$(BIN)/python bench/body.py
+	$(BIN)/python -m bench.promptness
+	$(BIN)/python -m bench.cancellation
+	$(BIN)/python -m bench.crosstalk
+	$(BIN)/python -m bench.body
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .sdk .claude-code build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
