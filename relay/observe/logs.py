@@ -1,0 +1,160 @@
+"""The log of the relay: one record, one line, one write.
+
+    logging.getLogger("relay.…") ─► LineHandler ─► event ─► layout ─► redact ─► os.write
+
+Modules log a constant message and fields; a field that is None is left out:
+
+    log.info("config loaded", extra={"fields": {"path": path, "warnings": None}})
+
+Worker processes share the output; a line is handed over in one write, so lines of two workers do
+not mix. Nothing that goes wrong with the output reaches whoever logs.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from relay.observe import layout
+from relay.observe.layout import Event, Layout
+from relay.observe.redact import Redactor
+from relay.secret import Secret
+
+LOGGER: Final = "relay"
+
+Level = Literal["debug", "info", "warn", "error"]
+Format = Literal["", "json", "console"]
+
+_LEVELS: Final[Mapping[str, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+_STANDARD: Final[Mapping[str, int]] = {"stdout": 1, "stderr": 2}
+
+
+def configure(*, level: Level, format: Format, output: str, secrets: Iterable[Secret] = ()) -> None:
+    """Put the settings of `logging:` in force; again at every reload.
+
+    `output` is `stdout`, `stderr` or a path, which is opened anew, so a reload follows a rotated
+    file. Where it cannot be opened the log goes to stderr and begins by saying so. `secrets` are
+    credentials and URLs that hold one; they never stand in a line.
+    """
+    logger = logging.getLogger(LOGGER)
+    opened = _open(output)
+    handler = LineHandler(opened.fd, _layout(format, opened.fd), Redactor(secrets))
+    handler.owns_fd = opened.is_ours
+    old = [each for each in logger.handlers if isinstance(each, LineHandler)]
+    logger.handlers = [each for each in logger.handlers if each not in old] + [handler]
+    logger.setLevel(_LEVELS[level])
+    logger.propagate = False
+    for each in old:
+        each.close()
+    if opened.fault:
+        logger.error(
+            "log output cannot be opened, writing to stderr",
+            extra={"fields": {"output": output, "reason": opened.fault}},
+        )
+
+
+class LineHandler(logging.Handler):
+    """Writes each record as one line to one descriptor."""
+
+    def __init__(self, fd: int, layout: Layout, redactor: Redactor) -> None:
+        super().__init__()
+        self.owns_fd = False
+        """Whether `close` closes the descriptor."""
+        self._fd = fd
+        self._layout = layout
+        self._redactor = redactor
+        self._is_torn = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = _event(record)
+        line = self._layout(event)
+        if self._redactor.is_concerned(line):
+            line = self._layout(_redacted(event, self._redactor))
+        self._write(f"{line}\n".encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        self.acquire()
+        try:
+            fd, self._fd = self._fd, -1
+            if self.owns_fd and fd >= 0:
+                with suppress(OSError):
+                    os.close(fd)
+        finally:
+            self.release()
+        super().close()
+
+    def _write(self, line: bytes) -> None:
+        if self._is_torn:  # half a line stands there: end it, so that this one can be read
+            line = b"\n" + line
+        rest = memoryview(line)
+        # Disk full, nobody reading, closed: the exchange matters more than its line.
+        with suppress(OSError):
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        self._is_torn = bool(rest) and (self._is_torn or len(rest) < len(line))
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    fd: int
+    is_ours: bool = False
+    fault: str = ""
+
+
+def _open(output: str) -> _Output:
+    standard = _STANDARD.get(output)
+    if standard is not None:
+        return _Output(standard)
+    try:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        return _Output(os.open(output, flags, 0o600), is_ours=True)
+    except OSError as error:
+        return _Output(_STANDARD["stderr"], fault=error.strerror or type(error).__name__)
+
+
+def _layout(format: Format, fd: int) -> Layout:
+    is_terminal = False
+    with suppress(OSError):
+        is_terminal = os.isatty(fd)
+    if format == "json" or (format == "" and not is_terminal):
+        return layout.json_line
+    if is_terminal and not os.environ.get("NO_COLOR"):  # https://no-color.org
+        return layout.coloured_line
+    return layout.console_line
+
+
+def _event(record: logging.LogRecord) -> Event:
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError, KeyError):  # arguments that do not fit the text
+        message = str(record.msg)
+    given = record.__dict__.get("fields") or {}
+    return Event(
+        level=record.levelno,
+        at=record.created,
+        message=message,
+        fields={name: value for name, value in given.items() if value is not None},
+        traceback=_traceback(record),
+    )
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[0] is None:
+        return ""
+    return logging.Formatter().formatException(record.exc_info)
+
+
+def _redacted(event: Event, redactor: Redactor) -> Event:
+    return replace(
+        event,
+        message=redactor.text(event.message),
+        fields={name: redactor.value(value) for name, value in event.fields.items()},
+        traceback=redactor.text(event.traceback),
+    )
