@@ -17,6 +17,8 @@ from relay.exchange.lasting import Lasting
 from relay.exchange.means import Means
 from relay.exchange.upstream import Upstream
 from relay.keys.pool import KeyPool
+from relay.observe.inspection import Inspection
+from relay.observe.redact import Redactor
 from relay.providers.registry import PROVIDERS
 from relay.routing.models import Catalogue
 from relay.secret import Secret
@@ -48,6 +50,7 @@ class Runtime:
                     content_s=gate.content_ms / 1000,
                     clock=lasting.clock,
                 ),
+                inspection=_inspection(config),
                 lasting=lasting,
             ),
         )
@@ -83,6 +86,17 @@ def _upstream(config: ProviderConfig, lasting: Lasting) -> Upstream:
         PROVIDERS[config.type],
         KeyPool(config, states=lasting.keys, clock=lasting.clock),
         Client(proxy=config.proxy, ca_file=config.ca_file),
+    )
+
+
+def _inspection(config: Config) -> Inspection:
+    options = config.logging.debug_options
+    return Inspection(
+        redactor=Redactor(secrets_of(config)),
+        bodies=options.log_request_body,
+        response_headers=options.log_response_headers,
+        tls=options.log_tls_metrics,
+        max_body_bytes=options.max_body_log_size,
     )
 
 

@@ -72,6 +72,7 @@ def _bind(listen: str) -> str:
 
 
 def _post_worker_init(worker: "Worker") -> None:
-    from relay.web import draining  # noqa: PLC0415  only after the worker has patched
+    from relay.web import draining, malformed  # noqa: PLC0415  only after the worker has patched
 
+    worker.handle_error = malformed.answered_here(worker)
     draining.follow(worker)

@@ -14,6 +14,7 @@ from typing import Final
 
 from relay.breaker import classify
 from relay.breaker.classify import KeyFate, Next, Verdict
+from relay.clock import rfc3339
 from relay.errors import UpstreamError
 from relay.exchange import count_tokens
 from relay.exchange.answer import Answer, keep
@@ -25,25 +26,16 @@ from relay.exchange.late import LateResponse
 from relay.exchange.outbound import Credential, outbound
 from relay.exchange.reply import Reply
 from relay.exchange.upstream import Upstream
+from relay.keys.pool import Lease
 from relay.keys.rest import rest_s
 from relay.stream.body import ReadsBytes
 from relay.stream.gate import Committed, Refused
-from relay.upstream.transport import Call
+from relay.upstream.call import Call
 from relay.wire import UpstreamResponse
 
 log = logging.getLogger("relay.exchange")
 
 _OK: Final = range(200, 300)
-
-# An error event before the first content becomes the status it would have been (behaviour 8.2).
-_STATUS_OF: Final = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-}
 
 
 class Attempt:
@@ -89,19 +81,20 @@ class Attempt:
         return outcome
 
     def _answered(self, call: Call) -> Reply | Failure:
-        asked_stream = self._exchange.inbound.stream
+        exchange = self._exchange
+        asked_stream = exchange.inbound.stream
         wait_s = self._means.config.routing.gate.first_event_ms / 1000 if asked_stream else None
         response = call.head(wait_s)
         if response is None:
             return self._commit(LateResponse(call, self._means.lasting.clock)).unanswered()
+        exchange.means.inspection.response(
+            exchange.inbound.request_id, self._upstream.name, response.status, response.headers
+        )
         if response.status not in _OK:
             return self._refused(response)
-        admitted = self._means.gate.admit(
-            response, asked_stream=asked_stream, sent_at=call.sent_at
-        )
+        admitted = self._means.gate.admit(response, sent_at=call.sent_at)
         if isinstance(admitted, Committed):
-            if self._lease:
-                self._upstream.pool.restore(self._lease.position)
+            self._worked()
             return self._commit(response).answered(response, admitted)
         return self._unusable(admitted)
 
@@ -128,13 +121,14 @@ class Attempt:
         return self._failure(verdict, str(error))
 
     def _unusable(self, refused: Refused) -> Failure:
-        if not refused.error_type:
-            return self._failure(classify.of_unusable(), f"unusable answer: {refused.kind}")
+        if refused.kind != "error_event":
+            reason = f"unusable answer: {refused.message}"
+            return self._failure(classify.of_unusable(), reason)
         verdict = classify.of_error_event(refused.error_type, ours=self._credential.is_ours)
         answer = Answer(
-            _STATUS_OF.get(refused.error_type, 502),
+            classify.status_of_event(refused.error_type),
             [("content-type", "application/json")],
-            refused.event_data,
+            refused.body,
         )
         return self._failure(verdict, f"{refused.error_type}: {refused.message}", answer)
 
@@ -158,21 +152,35 @@ class Attempt:
             },
         )
         if lease is not None:
-            self._key(verdict.key, lease.position, headers)
+            self._judge_key(verdict.key, lease, headers)
         return Failure(self._upstream, self._credential, verdict, answer, reason)
 
-    def _key(self, fate: KeyFate, position: int, headers: Sequence[tuple[str, str]]) -> None:
+    def _judge_key(self, fate: KeyFate, lease: Lease, headers: Sequence[tuple[str, str]]) -> None:
         pool, health = self._upstream.pool, self._means.config.health
+        clock = self._means.lasting.clock
         if fate is KeyFate.RESTS:
             seconds = rest_s(
                 headers,
-                now_wall=self._means.lasting.clock.wall(),
+                now_wall=clock.wall(),
                 default_s=health.cooldown.default_ms / 1000,
                 max_s=health.cooldown.max_ms / 1000,
             )
-            pool.rest(position, seconds)
+            pool.rest(lease.position, seconds)
+            log.warning("key rests", extra=self._until(lease, seconds))
         elif fate is KeyFate.SET_ASIDE:
-            pool.set_aside(position, health.key_disabled_ms / 1000)
+            seconds = health.key_disabled_ms / 1000
+            pool.set_aside(lease.position, seconds)
+            log.error("key set aside: the provider refused it", extra=self._until(lease, seconds))
+
+    def _worked(self) -> None:
+        lease = self._lease
+        if lease is not None and self._upstream.pool.restore(lease.position):
+            fields = {"provider": self._upstream.name, "key": lease.id}
+            log.info("key is back", extra={"fields": fields})
+
+    def _until(self, lease: Lease, seconds: float) -> dict[str, dict[str, str]]:
+        until = rfc3339(self._means.lasting.clock.wall() + seconds)
+        return {"fields": {"provider": self._upstream.name, "key": lease.id, "until": until}}
 
     def _release(self) -> None:
         if self._lease is not None:

@@ -14,8 +14,8 @@ from relay.exchange.upstream import Upstream
 from relay.messages.usage import Usage
 from relay.stream.body import Body, Ending, ReadsBytes
 from relay.stream.gate import Committed
-from relay.stream.usage import StreamWatch
-from relay.upstream.headers import EVENT_STREAM_HEADERS, response_headers
+from relay.stream.watch import PlainWatch, StreamWatch
+from relay.upstream.headers import response_headers
 from relay.wire import UpstreamResponse
 
 # Cut connections make it repeat the turn as a stream; an error event would not (gateway 2.7).
@@ -36,32 +36,25 @@ class Committing:
     def answered(self, response: UpstreamResponse, admitted: Committed) -> Reply:
         """A success: what the gate held first, then the rest as it comes."""
         return self._reply(
-            response.status,
-            self._relayed_headers(response),
-            held=admitted.held,
-            watch=admitted.watch,
+            response.status, self._relayed_headers(response), admitted
         )
 
     def refused(self, response: UpstreamResponse) -> Reply:
         """An error answer that nobody else is asked about, relayed as it is."""
-        return self._reply(response.status, self._relayed_headers(response))
+        coding = dict(response.headers).get("content-encoding", "")
+        headers = self._relayed_headers(response)
+        return self._reply(response.status, headers, Committed(b"", PlainWatch(coding)))
 
     def unanswered(self) -> Reply:
         """A stream whose upstream has not answered within the gate's time: pings begin at once."""
-        return self._reply(200, list(EVENT_STREAM_HEADERS), watch=StreamWatch.of_events(""))
+        headers = response_headers([("content-type", "text/event-stream")], pooled=False)
+        return self._reply(200, headers, Committed(b"", StreamWatch()))
 
     def _relayed_headers(self, response: UpstreamResponse) -> list[tuple[str, str]]:
         pooled = self._credential.is_ours and self._upstream.pool.total > 1
         return response_headers(response.headers, pooled=pooled)
 
-    def _reply(
-        self,
-        status: int,
-        headers: list[tuple[str, str]],
-        *,
-        held: bytes = b"",
-        watch: StreamWatch | None = None,
-    ) -> Reply:
+    def _reply(self, status: int, headers: list[tuple[str, str]], committed: Committed) -> Reply:
         exchange = self._exchange
         config = exchange.means.config
         if config.routing.debug:
@@ -80,12 +73,10 @@ class Committing:
             exchange.settlement.end(status, ending.name.lower(), usage)
 
         body = Body(
-            held=held,
             source=self._source,
-            watch=watch,
+            committed=committed,
             ping_interval_s=config.server.ping_interval_ms / 1000,
             failure=self._failure(config.server.stream_failure),
-            clock=exchange.means.lasting.clock,
             presence=exchange.presence,
             on_close=settle,
         )

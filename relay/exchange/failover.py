@@ -57,7 +57,10 @@ class Failover:
         Raises: as `serve`.
         """
         with self._exchange.presence.waiting():
-            return self._walk()
+            reply = self._walk()
+        if isinstance(reply.body, tuple):  # complete as it is: there is no body to close
+            self._exchange.settlement.end(reply.status, "complete")
+        return reply
 
     def _walk(self) -> Reply:
         """Keys that are set aside come only when nothing else is left (behaviour 9.6)."""

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from relay.messages import edit
 
 MESSAGES: Final = "/v1/messages"
@@ -54,18 +52,9 @@ def read(
         headers=headers,
         body=body,
         members=members,
-        model=_text(members, "model"),
+        model=(members.string("model") if members else None) or "",
         stream=members is not None and members.get("stream") == b"true",
         request_id=request_id,
         names_itself=names_itself,
     )
 
-
-def _text(members: edit.Members | None, name: str) -> str:
-    raw = members.get(name) if members else None
-    if raw is None or not raw.startswith(b'"'):
-        return ""
-    try:
-        return msgspec.json.decode(raw, type=str)
-    except msgspec.DecodeError:  # a lone surrogate: the upstream judges it
-        return ""

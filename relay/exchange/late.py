@@ -13,7 +13,7 @@ from relay.errors import UpstreamBroken, UpstreamError, UpstreamSilent
 from relay.exchange.answer import Answer, keep
 from relay.stream import decode
 from relay.stream.body import LateRefusal
-from relay.upstream.transport import Call
+from relay.upstream.call import Call
 from relay.wire import UpstreamResponse
 
 _TYPES: Final = {

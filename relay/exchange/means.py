@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from relay.config.model import Config
 from relay.exchange.lasting import Lasting
 from relay.exchange.upstream import Upstream
+from relay.observe.inspection import Inspection
 from relay.routing.models import Catalogue
 from relay.stream.gate import Gate
 
@@ -18,4 +19,5 @@ class Means:
     """Enabled ones, in config order."""
     catalogue: Catalogue
     gate: Gate
+    inspection: Inspection
     lasting: Lasting

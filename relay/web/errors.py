@@ -90,5 +90,5 @@ class _Nothing(PreparedResponse):
     def __init__(self) -> None:
         super().__init__(Reply(_CLIENT_CLOSED_REQUEST, [], ()))
 
-    def __call__(self, *_: object) -> "list[bytes]":  # type: ignore[override]  # raises instead
+    def __call__(self, *_: object) -> "list[bytes]":
         raise ClientLeft

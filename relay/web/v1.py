@@ -16,7 +16,7 @@ from relay.exchange import failover, inbound, passage
 from relay.exchange.exchange import Exchange
 from relay.exchange.reply import Reply
 from relay.exchange.settle import Settlement
-from relay.observe.access import log_refusal
+from relay.observe.access import log_began, log_refusal
 from relay.routing.models import provider_rows
 from relay.runtime import Runtime
 from relay.stream.disconnect import Presence
@@ -100,6 +100,7 @@ def _exchange(path: str) -> Exchange:
         names_itself=environ[NAMES_ITSELF],
     )
     settlement.model = asked.model
+    runtime.means.inspection.request_body(asked.request_id, body)
     return Exchange(
         inbound=asked,
         client=client,
@@ -122,6 +123,7 @@ def _admitted(
         path=environ["PATH_INFO"],
     )
     current.begin(settlement)
+    log_began(environ[REQUEST_ID], environ["REQUEST_METHOD"], environ["PATH_INFO"])
     try:
         client = runtime.gatekeeper.admit(headers if headers is not None else headers_of(environ))
     except Unauthenticated as error:
