@@ -62,7 +62,10 @@ def _http_url(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     help="Where Claude Code finds the relay.",
 )
 def init(proxy_url: str) -> None:
-    """Set the relay's address in ~/.claude/settings.json; everything else stays as it is."""
+    """Point Claude Code at the relay.
+
+    Sets two variables in ~/.claude/settings.json; everything else stays as it is.
+    """
     path, state = _settings_path(), folders.state_folder(os.environ)
     with settings_file.held(_target(path).parent):
         file = settings_file.read(path)
@@ -84,7 +87,10 @@ def init(proxy_url: str) -> None:
 @click.command
 @config_option
 def remove() -> None:
-    """Take the relay out of ~/.claude/settings.json and bring back what it replaced."""
+    """Undo what init did.
+
+    Takes the relay out of ~/.claude/settings.json and brings back what it replaced.
+    """
     path, state = _settings_path(), folders.state_folder(os.environ)
     if not _target(path).exists():
         click.echo(f"nothing to remove: there is no {path}")

@@ -18,4 +18,4 @@ COMMANDS: Final = {
 @click.group(cls=LazyGroup, places=COMMANDS)
 @config_option
 def config() -> None:
-    """Write, check and show the configuration; set up Claude Code."""
+    """The configuration, and that of Claude Code."""

@@ -27,7 +27,7 @@ _YAML: Final = {".yaml", ".yml"}
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @click.option("--if-missing", is_flag=True, help="Do nothing where a configuration is found.")
 def init(*, output: Path | None, force: bool, if_missing: bool) -> None:
-    """Write a commented configuration that serves as it stands."""
+    """Write a configuration to begin with."""
     if if_missing and (there := _present(output)):
         click.echo(f"{there} is there already", err=True)
         return

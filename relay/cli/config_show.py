@@ -12,7 +12,7 @@ from relay.config import showing
 @config_option
 @json_option
 def show(*, as_json: bool) -> None:
-    """Print the effective configuration: every default filled in, every secret masked."""
+    """Print what is in force, secrets masked."""
     effective = showing.effective(configured.loaded(configured.found()))
     if as_json:
         echo_json(effective)

@@ -15,7 +15,7 @@ from relay.routing.rename import renamed
 @config_option
 @json_option
 def models(*, as_json: bool) -> None:
-    """List the models of the configuration, with their provider and the name it is sent."""
+    """List the models, and who is asked for what."""
     rows = listed(configured.loaded(configured.found()).providers)
     if as_json:
         echo_json({"object": "list", "data": rows})

@@ -15,7 +15,7 @@ from relay.secret import Secret
 @config_option
 @json_option
 def providers(*, as_json: bool) -> None:
-    """List the enabled providers of the configuration, in its order."""
+    """List the enabled providers."""
     rows = [row(provider) for provider in configured.loaded(configured.found()).providers]
     if as_json:
         echo_json({"object": "list", "data": rows})

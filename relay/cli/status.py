@@ -39,7 +39,10 @@ class Found:
 @config_option
 @json_option
 def status(*, as_json: bool) -> None:
-    """Ask whether the relay is running and ready (exit 0), not ready (1), or gone (3)."""
+    """Ask whether the relay runs and is ready.
+
+    Exit code 0: it is. 1: it runs and cannot serve, or something else answers. 3: nobody answers.
+    """
     path = configured.found()
     peer = configured.dialled(configured.listening(path))
     address = configured.written(peer)
