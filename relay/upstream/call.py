@@ -1,0 +1,139 @@
+"""One request on one connection, and its response.
+
+    begin ──► send ──► head ──► read1 … b"" ──► connection back to the pool
+                │        │        │
+                └────────┴────────┴── anything else ──► connection closed
+
+Whoever waits in here may be thrown out by an exception (a client that left); `close` then ends the
+connection, because the exchange on it is unfinished. A request of which a byte may have been
+written is never sent again.
+"""
+
+from collections.abc import Sequence
+
+from relay.clock import Clock
+from relay.errors import UpstreamIdle, UpstreamSilent
+from relay.upstream.connection import RECORD_BYTES, Connection
+from relay.upstream.line import Line
+from relay.upstream.pool import Pool
+from relay.wire import Timeouts
+
+
+class Call:
+    """A request that is on its way. Whoever has it calls `close`, which closes the response too."""
+
+    __slots__ = ("_line", "_response", "_timeouts", "sent_at")
+
+    def __init__(
+        self,
+        connection: Connection,
+        timeouts: Timeouts,
+        *,
+        bodyless: bool,
+        pool: Pool,
+        clock: Clock,
+    ) -> None:
+        self._line = Line(connection, bodyless=bodyless, pool=pool, clock=clock)
+        self._timeouts = timeouts
+        self._response: Response | None = None
+        self.sent_at = 0.0
+        """Monotonic seconds when the last byte of the request was written."""
+
+    def send(self, head: bytes, body: bytes) -> None:
+        """Write the request, or as much as the upstream takes before it answers.
+
+        Raises: `NothingSent`; `UpstreamLost` when the upstream takes nothing for `idle_s`;
+        `UpstreamBroken` for an early answer that is none. Closes the call when it raises.
+        """
+        line = self._line
+        try:
+            # One piece, so that a small request is one segment; a large body is not copied.
+            if line.write(head + body[:RECORD_BYTES], self._timeouts.idle_s):
+                line.write(memoryview(body)[RECORD_BYTES:], self._timeouts.idle_s)
+        except BaseException:  # also a greenlet that is told to give up
+            line.end()
+            raise
+        self.sent_at = line.clock.monotonic()
+
+    def head(self, timeout_s: float | None = None) -> "Response | None":
+        """The response once its headers are complete; None if that took longer than `timeout_s`.
+
+        Raises: `UpstreamSilent` when they are not there `first_byte_s` after the last byte of the
+        request, over all calls of this; `UpstreamLost` when the connection ends before;
+        `UpstreamBroken` when what came is no HTTP.
+        """
+        if self._response is None and self._wait_for_head(timeout_s):
+            self._response = Response(self._line, self._timeouts.idle_s)
+        return self._response
+
+    def close(self) -> None:
+        """Give the connection back if the response is complete, else end it. Idempotent."""
+        self._line.end()
+
+    def _wait_for_head(self, timeout_s: float | None) -> bool:
+        line = self._line
+        silent_at = self.sent_at + self._timeouts.first_byte_s
+        until = silent_at if timeout_s is None else line.clock.monotonic() + timeout_s
+        while not line.parser.has_head:
+            if line.pull(min(until, silent_at) - line.clock.monotonic()):
+                continue
+            now = line.clock.monotonic()
+            if now >= silent_at:
+                line.end()
+                limit = f"{self._timeouts.first_byte_s:g} s"
+                raise UpstreamSilent(f"{line.origin} sent no response headers within {limit}")
+            if now >= until:
+                return False
+        return True
+
+
+class Response:
+    """A response whose headers are read. It is `relay.wire.UpstreamResponse`."""
+
+    __slots__ = ("_heard_at", "_idle_s", "_line", "_parser", "headers", "status")
+
+    def __init__(self, line: Line, idle_s: float) -> None:
+        self._line = line
+        self._parser = line.parser
+        self._idle_s = idle_s
+        self._heard_at = line.clock.monotonic()
+        self.status: int = line.parser.status
+        self.headers: Sequence[tuple[str, str]] = line.parser.headers
+
+    def read1(self, timeout_s: float | None = None) -> bytes | None:
+        """As the protocol says. With `timeout_s=0` it looks and never switches greenlets."""
+        body = self._parser.take()
+        if self._parser.is_complete:
+            self._line.end()  # before the body is used: the connection can serve the next already
+            return body
+        return body or self._next(timeout_s)
+
+    def fileno(self) -> int:
+        """The descriptor to watch for more of the body, -1 once there is none."""
+        return self._line.fileno()
+
+    def close(self) -> None:
+        """Give the connection back if the response is complete, else end it."""
+        self._line.end()
+
+    def _next(self, timeout_s: float | None) -> bytes | None:
+        line, parser = self._line, self._parser
+        idle_at = self._heard_at + self._idle_s
+        now = line.clock.monotonic()
+        until = idle_at if timeout_s is None else now + timeout_s
+        while True:
+            heard = line.pull(min(until, idle_at) - now)
+            now = line.clock.monotonic()
+            if heard:
+                body = parser.take()
+                if body or parser.is_complete:
+                    break
+            elif now >= idle_at:
+                line.end()
+                raise UpstreamIdle(f"{line.origin} sent nothing for {self._idle_s:g} s")
+            elif now >= until:
+                return None
+        self._heard_at = now
+        if parser.is_complete:
+            line.end()
+        return body
