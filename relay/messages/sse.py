@@ -54,6 +54,11 @@ class EventSplitter:
         """Nothing at all is held, so a chunk that ends an event leaves it so."""
         return self._started and not self._rest
 
+    @property
+    def unfinished(self) -> bytes:
+        """The open event as far as it has come; empty if it is too long to keep."""
+        return b"" if self._passed_over else bytes(self._rest)
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that end in this chunk, raw, with the empty line that ends them."""
         if self.is_empty and b"\r" not in chunk and len(chunk) <= MAX_KEPT_BYTES:
@@ -134,6 +139,15 @@ def event_type(raw: bytes) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     return found if isinstance(found, str) else ""
+
+
+def has_whole_data(raw: bytes) -> bool:
+    """The data is complete JSON: only the empty line that ends the event may be missing."""
+    try:
+        _TYPED.decode(data(raw))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def data(raw: bytes) -> bytes:

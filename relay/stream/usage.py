@@ -63,8 +63,9 @@ class UsageTap:
             self._see(event)
 
     def finish(self) -> None:
-        """The body has ended: an event whose empty line is missing counts too."""
-        for event in self._splitter.feed(b"\n\n"):
+        """The body has ended: an event of which only the empty line is missing counts too."""
+        event = self._splitter.unfinished
+        if sse.has_whole_data(event):
             self._see(event)
 
     def _says_nothing(self, plain: bytes) -> bool:
