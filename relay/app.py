@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from flask import Flask
-from flask.sessions import SessionInterface
+from flask.sessions import NullSession, SessionInterface, SessionMixin
 
 from relay.clock import SystemClock
 from relay.config import loading, overriding
@@ -138,11 +138,11 @@ def _flask(relay: current.Relay) -> Flask:
 class _NoSession(SessionInterface):
     """No cookies are read or written."""
 
-    def open_session(self, *_: object) -> None:
-        return None
+    def open_session(self, *_: object) -> SessionMixin:
+        return NullSession()
 
-    def is_null_session(self, obj: object) -> bool:
-        return obj is None
+    def is_null_session(self, _obj: object) -> bool:
+        return True
 
 
 def _needs_restart(old: Config, new: Config) -> list[str]:

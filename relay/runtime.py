@@ -1,7 +1,7 @@
 """Config → one immutable object graph, swapped in one step on reload.
 
     Config ──► Gatekeeper
-           └─► Means: Upstream × n (provider, key pool, HTTP client) · Catalogue · Gate · Lasting
+           └─► Means: each Upstream (provider, key pool, HTTP client) · Catalogue · Gate · Lasting
 
 An exchange reads the current runtime once, when it begins, and keeps it to its end; the old graph
 closes its idle connections when it is replaced, running ones end by themselves.

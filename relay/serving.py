@@ -68,7 +68,8 @@ def of(config: Config) -> dict[str, object]:
 
 
 def _bind(listen: str) -> str:
-    return f"0.0.0.0{listen}" if listen.startswith(":") else listen
+    """An empty host is every interface, by both protocols where the machine has them."""
+    return f"[::]{listen}" if listen.startswith(":") else listen
 
 
 def _post_worker_init(worker: "Worker") -> None:

@@ -35,9 +35,7 @@ class Committing:
 
     def answered(self, response: UpstreamResponse, admitted: Committed) -> Reply:
         """A success: what the gate held first, then the rest as it comes."""
-        return self._reply(
-            response.status, self._relayed_headers(response), admitted
-        )
+        return self._reply(response.status, self._relayed_headers(response), admitted)
 
     def refused(self, response: UpstreamResponse) -> Reply:
         """An error answer that nobody else is asked about, relayed as it is."""

@@ -13,8 +13,9 @@ def debug_headers(
         ("X-CC-Relay-Strategy", strategy),
         ("X-CC-Relay-Health", "closed"),
         ("X-CC-Relay-Attempts", str(attempts)),
-        ("X-CC-Relay-Model", model),
     ]
+    if model:
+        headers.append(("X-CC-Relay-Model", model))
     if credential.lease is not None and upstream.is_pooled:
         headers += [
             ("X-CC-Relay-Key-ID", credential.lease.id),

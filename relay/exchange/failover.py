@@ -86,20 +86,25 @@ class Failover:
         # One key more for a provider, while another provider could answer instead (8.3).
         tries = 2 if len(self._route) > 1 else max(upstream.pool.total, 1)
         for _ in range(tries):
-            if not self._may_go_on():
-                return Next.NONE
-            credential = self._credential(upstream, last_resort=last_resort)
-            if credential is None:
-                return Next.KEY
-            outcome = Attempt(self._exchange, upstream, credential).run()
-            if isinstance(outcome, Reply):
+            outcome = self._try(upstream, last_resort=last_resort)
+            if outcome is None:
+                break
+            if isinstance(outcome, Reply) or outcome is not Next.KEY:
                 return outcome
-            self._failed(outcome)
-            if outcome.verdict.next is not Next.KEY:
-                return outcome.verdict.next
-            if credential.lease is None:
-                return Next.PROVIDER
         return Next.KEY
+
+    def _try(self, upstream: Upstream, *, last_resort: bool) -> Reply | Next | None:
+        """One attempt; None while there is no credential to make it with."""
+        if not self._may_go_on():
+            return Next.NONE
+        credential = self._credential(upstream, last_resort=last_resort)
+        if credential is None:
+            return None
+        outcome = Attempt(self._exchange, upstream, credential).run()
+        if isinstance(outcome, Reply):
+            return outcome
+        self._failed(outcome)
+        return outcome.verdict.next
 
     def _credential(self, upstream: Upstream, *, last_resort: bool) -> Credential | None:
         """What to show this upstream (behaviour 5.2), or None while no key is to be had."""

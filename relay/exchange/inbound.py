@@ -33,7 +33,7 @@ class Inbound:
     """The request id is the client's own, and goes upstream as the ordinary header it is."""
 
 
-def read(
+def read(  # noqa: PLR0913  what a request consists of
     *,
     method: str,
     path: str,
@@ -57,4 +57,3 @@ def read(
         request_id=request_id,
         names_itself=names_itself,
     )
-

@@ -12,7 +12,7 @@ from relay.stream.gate import Gate
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """Made by `relay.runtime`, one for each configuration; an exchange keeps the one it began with."""
+    """Made by `relay.runtime`, one for each configuration; an exchange keeps its own to the end."""
 
     config: Config
     upstreams: tuple[Upstream, ...]

@@ -43,9 +43,7 @@ def outbound(inbound: Inbound, upstream: Upstream, credential: Credential, model
     provider = upstream.provider
     sent = renamed(model, upstream.config.model_mapping) if model else ""
     body, mutations = _renamed(inbound, sent)
-    headers = request_headers(
-        inbound.headers, messages=inbound.path in (MESSAGES, COUNT_TOKENS)
-    )
+    headers = request_headers(inbound.headers, messages=inbound.path in (MESSAGES, COUNT_TOKENS))
     if not inbound.names_itself:
         headers.pop("x-request-id", None)
     headers.update(credential.own)

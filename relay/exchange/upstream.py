@@ -57,7 +57,7 @@ class Upstream:
 
     @property
     def is_pooled(self) -> bool:
-        """Whether keys of this upstream are shown and its rate limit headers are not the client's."""
+        """Whether the ids of its keys are shown (behaviour 4.7)."""
         return self.config.pooling.enabled
 
     def passes(self, client: Client) -> Mapping[str, str] | None:

@@ -33,6 +33,11 @@ def settlement() -> Settlement | None:
     return cast("Settlement | None", request.environ.get(_SETTLEMENT))
 
 
+def account() -> Settlement:
+    """The account of the current exchange. Raises: `KeyError` where none was begun."""
+    return cast("Settlement", request.environ[_SETTLEMENT])
+
+
 def begin(account: Settlement) -> None:
     """Make this the account of the current request, so that every ending finds it."""
     request.environ[_SETTLEMENT] = account

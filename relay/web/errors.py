@@ -68,8 +68,9 @@ def _http_error(error: HTTPException) -> PreparedResponse:
     if isinstance(error, MethodNotAllowed):
         allow = ", ".join(sorted(error.valid_methods or ()))
         return _relay_error(errors.MethodNotAllowed(request.method, path, allow))
-    refused = errors.InvalidRequest(error.description or error.name)
-    return _relay_error(refused)
+    if (error.code or 500) >= 500:  # noqa: PLR2004  5xx: Flask's wrapping of a fault of ours
+        return _fault(error)
+    return _relay_error(errors.InvalidRequest(error.description or error.name))
 
 
 def _client_left(_error: ClientLeft) -> PreparedResponse:
@@ -79,8 +80,9 @@ def _client_left(_error: ClientLeft) -> PreparedResponse:
     return _Nothing()
 
 
-def _fault(_error: Exception) -> PreparedResponse:
-    log.exception("a fault of ours", extra={"fields": {"request_id": request.environ[REQUEST_ID]}})
+def _fault(error: Exception) -> PreparedResponse:
+    fields = {"request_id": request.environ.get(REQUEST_ID)}
+    log.error("a fault of ours", exc_info=error, extra={"fields": fields})
     return _relay_error(RelayError("the relay failed to handle this request"))
 
 

@@ -73,9 +73,7 @@ def body_of(
     return body
 
 
-def _read(
-    stream: Any, announced: int | None, limit: int, timeout_s: float, clock: Clock
-) -> bytes:
+def _read(stream: Any, announced: int | None, limit: int, timeout_s: float, clock: Clock) -> bytes:
     began = clock.monotonic()
     chunks: list[bytes] = []
     size = 0

@@ -25,7 +25,7 @@ class PreparedResponse(Response):
         self._reply = reply
 
     def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+        self, _environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         reply = self._reply
         line = _LINES.get(reply.status) or f"{reply.status} Unknown"

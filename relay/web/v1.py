@@ -33,7 +33,17 @@ _OWN: Final[Mapping[str, str]] = {
     "/v1/models": "GET, HEAD",
     "/v1/providers": "GET, HEAD",
 }
-_ANY_METHOD: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_RELAYED: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
+@v1.before_request
+def begin() -> None:
+    """Open the account of the exchange, so that every ending finds it."""
+    environ = request.environ
+    request_id, method, path = environ[REQUEST_ID], environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    lasting = current.relay().lasting
+    current.begin(Settlement(lasting, request_id=request_id, method=method, path=path))
+    log_began(request_id, method, path)
 
 
 @v1.post("/messages")
@@ -74,14 +84,13 @@ def providers() -> PreparedResponse:
     return _listed({"object": "list", "data": rows}, settlement)
 
 
-@v1.route("/<path:rest>", methods=_ANY_METHOD)
+@v1.route("/<path:rest>", methods=[*_RELAYED, "OPTIONS"])
 def other(rest: str) -> PreparedResponse:
     """Everything else under `/v1/`: relayed unchanged to the first `anthropic` provider."""
     path = f"/v1/{rest}"
-    if path in _OWN:
-        raise MethodNotAllowed(request.method, path, _OWN[path])
-    if path.startswith("/v1/models/"):
-        raise MethodNotAllowed(request.method, path, _OWN["/v1/models"])
+    allowed = _OWN.get("/v1/models" if path.startswith("/v1/models/") else path)
+    if allowed or request.method not in _RELAYED:
+        raise MethodNotAllowed(request.method, path, allowed or ", ".join(_RELAYED))
     return PreparedResponse(passage.serve(_exchange(path_of(request.environ))))
 
 
@@ -114,16 +123,9 @@ def _exchange(path: str) -> Exchange:
 def _admitted(
     headers: Mapping[str, str] | None = None, *, takes_place: bool = True
 ) -> tuple[Runtime, Client, Settlement, Presence]:
-    relay, environ = current.relay(), request.environ
+    environ, settlement = request.environ, current.account()
+    relay = current.relay()
     runtime, lasting = relay.runtime, relay.lasting
-    settlement = Settlement(
-        lasting,
-        request_id=environ[REQUEST_ID],
-        method=environ["REQUEST_METHOD"],
-        path=environ["PATH_INFO"],
-    )
-    current.begin(settlement)
-    log_began(environ[REQUEST_ID], environ["REQUEST_METHOD"], environ["PATH_INFO"])
     try:
         client = runtime.gatekeeper.admit(headers if headers is not None else headers_of(environ))
     except Unauthenticated as error:
