@@ -4,7 +4,7 @@
 else at its default. What a test needs otherwise it starts by `start_relay` or changes by a reload.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -91,10 +91,18 @@ def _anew() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001  pytest passes by name
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the running relays wrote beside a test that failed."""
     report = yield
     if call.when == "call" and report.failed:
         for relay in _running:
-            report.sections.append((f"relay {relay.folder.name}", relay.output()[-6000:]))
+            report.sections.append((f"relay {relay.folder.name}", _told(relay)))
     return report
+
+
+def _told(relay: Relay) -> str:
+    lines = relay.output().splitlines()
+    return "\n".join([line for line in lines if '"/v1/models","status":200' not in line][-30:])

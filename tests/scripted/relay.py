@@ -37,12 +37,16 @@ class Relay:
         *,
         workers: int = 2,
         environ: Mapping[str, str] | None = None,
+        file_name: str = "config.yaml",
+        template: str | None = None,
     ) -> None:
+        """`template` is the file's text with `{port}` in it, where a mapping cannot say it."""
         self.folder = folder
-        self.path = folder / "config.yaml"
+        self.path = folder / file_name
         self.log = folder / "relay.log"
         self.port = 0
         self._config = config
+        self._template = template
         self._workers = workers
         self._environ = dict(environ or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,9 +54,13 @@ class Relay:
         self._generation = 0
 
     def __enter__(self) -> Self:
-        for _ in range(_PORT_TRIES):
-            if self._start():
-                return self
+        try:
+            for _ in range(_PORT_TRIES):  # somebody else may take the port meanwhile
+                if self._start():
+                    return self
+        except AssertionError as late:
+            self.stop()
+            raise AssertionError(f"{late}\n{self.output()}") from None
         raise AssertionError(f"the relay does not start\n{self.output()}")
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +79,10 @@ class Relay:
 
     def _start(self) -> bool:
         self.port = _free_port()
-        self.write(self._config)
+        if self._template is None:
+            self.write(self._config)
+        else:
+            self.path.write_text(self._template.replace("{port}", str(self.port)))
         environ = {
             name: value for name, value in os.environ.items() if not name.startswith("CC_RELAY_")
         }
