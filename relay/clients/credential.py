@@ -20,9 +20,10 @@ PLACEHOLDER: Final = "managed-by-cc-relay"
 _BEARER: Final = re.compile(r"bearer(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL)
 _BLANK: Final = " \t"
 
-# Each value of a repeated header is looked at for a secret of ours. Real credentials with commas
-# (Digest) have about ten; beyond this only the first value, the one that counts, goes on.
-_MAX_VALUES: Final = 16
+# Every word of a credential header is compared with our secrets. The wordiest schemes (Digest) have
+# about twenty; a header with more is none we need to pass on, and would only cost time.
+_BORDERS: Final = re.compile(r"[\s,]+")
+_MAX_BORDERS: Final = 64
 
 
 def presented(headers: Mapping[str, str]) -> Iterator[str]:
@@ -62,24 +63,24 @@ def own(headers: Mapping[str, str], is_ours: Callable[[str], bool]) -> dict[str,
 
 def _without_ours(value: str, is_ours: Callable[[str], bool]) -> str:
     whole = _text(value)
-    if not whole or _token(whole) == "" or _holds_ours(whole, is_ours):
+    if not whole or _token(whole) == "" or len(_BORDERS.findall(whole)) > _MAX_BORDERS:
         return ""
-    if "," not in value:
-        return value
-    parts = value.split(",", _MAX_VALUES)
-    if len(parts) > _MAX_VALUES:
-        parts = parts[:1]
+    if is_ours(whole) or is_ours(_behind_scheme(whole)):  # it may contain commas itself
+        return ""
+    parts = value.split(",")
     kept = [part for part in parts if not _holds_ours(_text(part), is_ours)]
-    if not kept or kept[0] is not parts[0]:
-        return ""
-    return ",".join(kept)
+    if kept == parts:
+        return value
+    return ",".join(kept) if kept and kept[0] is parts[0] else ""
 
 
 def _holds_ours(text: str, is_ours: Callable[[str], bool]) -> bool:
-    """Whether one value is a secret of ours: bare, behind a scheme word, or behind several."""
-    words = text.split()
-    forms = {text, *words[-1:], text.partition(" ")[2].strip(_BLANK)}
-    return any(is_ours(form) for form in forms if form)
+    """Whether a secret of ours stands in one value: bare, behind a scheme, or among words."""
+    return any(is_ours(form) for form in {text, _behind_scheme(text), *text.split()} if form)
+
+
+def _behind_scheme(text: str) -> str:
+    return text.partition(" ")[2].strip(_BLANK)
 
 
 def _whole_and_first(value: str) -> set[str]:
