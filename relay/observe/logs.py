@@ -73,6 +73,7 @@ class LineHandler(logging.Handler):
         self._is_torn = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Lay out, redact if need be, write. Raises nothing over a broken output."""
         event = _event(record)
         line = self._layout(event)
         if self._redactor.is_concerned(line):
@@ -80,6 +81,7 @@ class LineHandler(logging.Handler):
         self._write(f"{line}\n".encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
+        """Write no more; a line being written is finished first. Idempotent."""
         self.acquire()
         try:
             fd, self._fd = self._fd, -1

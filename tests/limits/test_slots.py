@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,22 @@ def test_releasing_one_place_keeps_the_others_locked_for_other_processes(
     places[1].release()
 
     assert hold(3, 3).got == 1
+
+
+def test_processes_that_fight_for_places_never_hold_more_than_the_limit(
+    path: Path, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    program = [sys.executable, str(HOLDER.with_name("hammering.py")), str(path), "2", "200"]
+    fighters = [
+        subprocess.Popen([*program, str(told)], env={"PYTHONPATH": str(ROOT)}) for _ in range(4)
+    ]
+
+    assert [fighter.wait(30) for fighter in fighters] == [0, 0, 0, 0]
+
+    held = list(accumulate({"+": 1, "-": -1}[mark] for mark in told.read_text()))
+    assert len(held) == 4 * 200 * 2
+    assert max(held) == 2
 
 
 def test_a_forked_child_starts_without_its_parents_places(path: Path) -> None:
