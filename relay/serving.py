@@ -47,7 +47,7 @@ def settings() -> dict[str, object]:
 def of(config: Config) -> dict[str, object]:
     """The settings for one configuration."""
     return {
-        "bind": [_bind(config.server.listen)],
+        "bind": [config.server.listen],
         "workers": config.server.workers or min(os.cpu_count() or 1, _MAX_WORKERS),
         "worker_class": "gevent",
         "worker_connections": _CONNECTIONS,
@@ -65,11 +65,6 @@ def of(config: Config) -> dict[str, object]:
         "proc_name": "cc-relay",
         "post_worker_init": _post_worker_init,
     }
-
-
-def _bind(listen: str) -> str:
-    """An empty host is every interface, by both protocols where the machine has them."""
-    return f"[::]{listen}" if listen.startswith(":") else listen
 
 
 def _post_worker_init(worker: "Worker") -> None:
