@@ -1,0 +1,46 @@
+"""Real connections on the loopback, as a gevent server has them."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import gevent
+import pytest
+from gevent import socket
+
+from relay.clock import SystemClock
+from relay.stream.disconnect import ClientWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Both ends of one TCP connection."""
+
+    client: socket.socket
+    server: socket.socket
+
+    def reset(self) -> None:
+        """The client goes with RST."""
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.client.close()
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    """A connection whose buffers are small, so that a write soon has to wait."""
+    with gevent.Timeout(20), socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        with client, server:
+            yield Connection(client, server)
+
+
+@pytest.fixture
+def watch() -> ClientWatch:
+    """A watch that looks every 20 ms, to keep the tests short."""
+    return ClientWatch(SystemClock(), poll_s=0.02)
