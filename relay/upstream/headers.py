@@ -146,6 +146,8 @@ def _dropped_names(
     for name, value in headers:
         if name == "connection":
             dropped = dropped | _listed_by_connection(value)
+        elif name == "transfer-encoding":  # then a length says nothing: RFC 9112 §6.3
+            dropped = dropped | {"content-length"}
         elif name == "content-type" and is_event_stream(value):
             streams = True
     if streams:

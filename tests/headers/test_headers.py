@@ -132,6 +132,12 @@ def test_names_that_the_upstreams_connection_lists_are_not_relayed() -> None:
     assert response_headers(headers, pooled=False) == [("x-a", "1")]
 
 
+def test_a_length_beside_a_transfer_coding_is_not_believed() -> None:
+    headers = [("content-length", "3"), ("transfer-encoding", "chunked"), ("x-a", "1")]
+
+    assert response_headers(headers, pooled=False) == [("x-a", "1")]
+
+
 def test_limits_of_a_pool_of_keys_are_not_shown_to_clients() -> None:
     headers = [
         ("anthropic-ratelimit-requests-limit", "100"),

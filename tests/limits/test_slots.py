@@ -100,6 +100,7 @@ def test_a_place_is_given_back_once_however_often_it_is_released(path: Path) -> 
 
     assert slots.held == 1
     assert slots.take(1) is None
+    assert repr(first) == "Slot(free)"
 
 
 def test_zero_is_no_limit_and_touches_no_file(path: Path) -> None:
