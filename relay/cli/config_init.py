@@ -10,7 +10,8 @@ from relay.cli import configured
 from relay.cli.options import chosen_config, config_option
 from relay.cli.refused import Refused
 from relay.cli.replace_file import PRIVATE, make_folder, replace_file
-from relay.config import folders, template
+from relay.config import folders
+from relay.config.template import template
 
 _YAML: Final = {".yaml", ".yml"}
 
@@ -35,7 +36,7 @@ def init(*, output: Path | None, force: bool, if_missing: bool) -> None:
     if path.suffix.lower() not in _YAML:
         raise click.UsageError(f"{path}: must end in .yaml or .yml, the template is YAML")
     make_folder(path.parent)
-    write(path, template.text().encode(), force=force)
+    write(path, template().encode(), force=force)
     click.echo(f"wrote {path}")
     click.echo(_next_steps(path))
 
