@@ -27,7 +27,7 @@ from relay.exchange.outbound import Credential, outbound
 from relay.exchange.reply import Reply
 from relay.exchange.upstream import Upstream
 from relay.keys.pool import Lease
-from relay.keys.rest import rest_s
+from relay.keys.rest import exhausted_s, rest_s
 from relay.stream.body import ReadsBytes
 from relay.stream.gate import Committed, Refused
 from relay.upstream.call import Call
@@ -90,6 +90,7 @@ class Attempt:
         exchange.means.inspection.response(
             exchange.inbound.request_id, self._upstream.name, response.status, response.headers
         )
+        self._learn(response)
         if response.status not in _OK:
             return self._refused(response)
         admitted = self._means.gate.admit(response, sent_at=call.sent_at)
@@ -171,6 +172,18 @@ class Attempt:
             seconds = health.key_disabled_ms / 1000
             pool.set_aside(lease.position, seconds)
             log.error("key set aside: the provider refused it", extra=self._until(lease, seconds))
+
+    def _learn(self, response: UpstreamResponse) -> None:
+        """A key whose last permitted request this was rests until its reset (behaviour 9.4)."""
+        lease = self._lease
+        if lease is not None:
+            seconds = exhausted_s(
+                response.headers,
+                now_wall=self._means.lasting.clock.wall(),
+                max_s=self._means.config.health.cooldown.max_ms / 1000,
+            )
+            if seconds > 0:
+                self._upstream.pool.rest(lease.position, seconds)
 
     def _worked(self) -> None:
         lease = self._lease

@@ -47,7 +47,7 @@ def error_reply(error: RelayError, request_id: str) -> Reply:
     if error.should_retry is not None:
         headers.append(("x-should-retry", "true" if error.should_retry else "false"))
     if error.retry_after_s is not None:
-        seconds = min(max(math.ceil(error.retry_after_s), 1), _MAX_RETRY_AFTER_S)
+        seconds = max(math.ceil(min(error.retry_after_s, _MAX_RETRY_AFTER_S)), 1)
         headers.append(("retry-after", str(seconds)))
     if isinstance(error, errors.MethodNotAllowed):
         headers.append(("Allow", error.allow))
