@@ -11,7 +11,7 @@ from typing import Final
 
 _WORD: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a token, RFC 9110 5.6.2
 _METHOD: Final = re.compile(_WORD)
-_NAMES: Final = re.compile(rf"(?:{_WORD} )*")
+_NAMES: Final = re.compile(rf"(?:{_WORD}\n)*")
 _MADE_HERE: Final = frozenset(("host", "content-length", "transfer-encoding", "connection"))
 _WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 
@@ -33,7 +33,7 @@ def request_head(
         fields.count("\r") != len(lines)
         or fields.count("\n") != len(lines)
         or "\0" in fields
-        or not _NAMES.fullmatch(" ".join((*kept, "")))
+        or not _NAMES.fullmatch("\n".join((*kept, "")))
     ):
         raise ValueError(_fault(kept))
     length = f"Content-Length: {body_bytes}\r\n" if body_bytes or method in _WITH_BODY else ""

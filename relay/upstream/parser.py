@@ -15,6 +15,7 @@ from relay.errors import UpstreamBroken
 # extensions, trailers. Real header blocks are under 8 KiB; to within one read.
 MAX_HEAD_BYTES: Final = 64 << 10
 
+_VERSIONS: Final = ("1.1", "1.0")
 _SWITCHING_PROTOCOLS: Final = 101
 _FIRST_FINAL: Final = 200
 _FIRST_INTERIM: Final = 100
@@ -71,7 +72,7 @@ class ResponseParser:
         held = len(self._chunks)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self.is_complete:
                 raise UpstreamBroken(f"malformed response: {self._fault or error}") from error
             self._has_excess = True
@@ -131,6 +132,8 @@ class ResponseParser:
             if status == _SWITCHING_PROTOCOLS or status < _FIRST_INTERIM:
                 self._fault = f"status {status} was not asked for"
             return
+        if self._parser.get_http_version() not in _VERSIONS:
+            self._fault = "neither HTTP/1.1 nor HTTP/1.0"
         self.status = status
         self.has_head = True
         self._frame()
