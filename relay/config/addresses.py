@@ -62,7 +62,7 @@ def parse_listen(text: str) -> Listen:
     bracketed = re.fullmatch(r"\[(?P<host>[^\]]*)\](?::(?P<port>.*))?", text, re.DOTALL)
     if bracketed:
         host, port = bracketed["host"], bracketed["port"] or ""
-        if not isinstance(_ip(host), ipaddress.IPv6Address):
+        if ":" not in host or _ip(host) is None:
             raise NotAnAddress("the brackets must hold an IPv6 address")
         return Listen(host, _port(port))
     host, colon, port = text.rpartition(":")
@@ -148,7 +148,7 @@ def _parse_http_url(text: str) -> SplitResult:
 
 
 def _is_host(host: str) -> bool:
-    return isinstance(_ip(host), ipaddress.IPv6Address) or bool(_HOST.fullmatch(host))
+    return bool(_HOST.fullmatch(host)) or (":" in host and _ip(host) is not None)
 
 
 def _is_metadata(host: str) -> bool:
@@ -163,7 +163,7 @@ def _ip(host: str) -> _IP | None:
 
     An IPv4 address inside an IPv6 one (mapped, NAT64) counts as itself.
     """
-    plain = host.partition("%")[0].rstrip(".")
+    plain = host.partition("%")[0] if ":" in host else host.rstrip(".")  # fe80::1%eth0
     try:
         ip = ipaddress.ip_address(plain)
     except ValueError:

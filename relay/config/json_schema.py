@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from relay.config.schema.collections import Part, Parts
 from relay.config.schema.file import FileSection
-from relay.config.schema.section import Section
+from relay.config.schema.section import Section, described
 from relay.config.schema.setting import JsonSchema, Setting
 from relay.secret import Secret
 
@@ -21,7 +21,7 @@ def json_schema() -> JsonSchema:
 
 
 def _section(section: type[Section]) -> JsonSchema:
-    settings = list(section().settings())
+    settings = list(described(section).settings())
     schema: JsonSchema = {
         "type": "object",
         "description": section.summary(),
@@ -34,7 +34,7 @@ def _section(section: type[Section]) -> JsonSchema:
 
 def _is_required(setting: Setting[Any]) -> bool:
     if isinstance(setting, Part):
-        return any(_is_required(inner) for _, inner in setting.section().settings())
+        return any(_is_required(inner) for _, inner in described(setting.section).settings())
     return setting.required
 
 
@@ -43,11 +43,11 @@ def _setting(setting: Setting[Any]) -> JsonSchema:
         return _or_nothing(_section(setting.section))
     if isinstance(setting, Parts):
         return _or_nothing({"type": "array", "items": _section(setting.section)})
-    described: JsonSchema = {"description": setting.doc, **setting.json_schema()}
+    part: JsonSchema = {"description": setting.doc, **setting.json_schema()}
     default = setting.load_default
     if setting.required or default is None or callable(default) or isinstance(default, Secret):
-        return described
-    return {**described, "default": list(default) if isinstance(default, tuple) else default}
+        return part
+    return {**part, "default": list(default) if isinstance(default, tuple) else default}
 
 
 def _or_nothing(schema: JsonSchema) -> JsonSchema:

@@ -5,6 +5,7 @@ sets one to more than its default is told that nothing comes of it. A version th
 feature takes its lines out of the table.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from relay.config.findings import Findings
 from relay.config.place import Place
 from relay.config.schema.file import FileSection
-from relay.config.schema.section import Section
+from relay.config.schema.section import Section, described
 from relay.config.schema.setting import Setting
 
 PENDING: Final[Mapping[str, tuple[object, ...]]] = {
@@ -57,6 +58,7 @@ def check(values: Mapping[str, Any], findings: Findings) -> None:
             findings.warn(place, "has no effect in this version yet")
 
 
+@functools.cache
 def pending_pattern(place: str) -> str | None:
     """The line of the table that holds for a place written with `[]`, or None if it works."""
     # fnmatch reads brackets as a set of characters; no place holds the other one.
@@ -68,7 +70,7 @@ def _given(
     section: type[Section], values: Mapping[str, Any], place: Place
 ) -> Iterator[tuple[Place, Any, Setting[Any]]]:
     """Every value of a section and of those inside it; what had a fault is not there."""
-    for name, setting in section().settings():
+    for name, setting in described(section).settings():
         if name not in values:
             continue
         inner: type[Section] | None = getattr(setting, "section", None)

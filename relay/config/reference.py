@@ -14,7 +14,7 @@ from relay.config.json_schema import json_schema
 from relay.config.pending import pending_pattern
 from relay.config.schema.collections import Part, Parts
 from relay.config.schema.file import FileSection
-from relay.config.schema.section import Section
+from relay.config.schema.section import Section, described
 from relay.config.schema.setting import Setting
 from relay.config.types import LATER_TYPES, TYPES
 
@@ -100,7 +100,7 @@ def _content(path: Path) -> str:
 
 def _tables(section: type[Section], place: str) -> Iterator[str]:
     """The table of a section, then those of the sections in it."""
-    settings = list(section().settings())
+    settings = list(described(section).settings())
     rows = [
         _row(name, setting, f"{place}{name}")
         for name, setting in settings

@@ -6,6 +6,7 @@ everything below it commented out) counts as not given.
 """
 
 import difflib
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -66,19 +67,25 @@ class Section(Schema):
         return f"unknown key (known here: {', '.join(self.fields)})"
 
 
+@functools.cache
+def described(section: type[Section]) -> Section:
+    """The one instance of a section: it holds no state, and making one copies all its fields."""
+    return section()
+
+
 def loaded(section: type[Section], value: object) -> dict[str, Any]:
     """The checked values of a section.
 
     Raises: `ValidationError`, with the values that are right as `valid_data`.
     """
-    values: dict[str, Any] = section().load(value)  # type: ignore[arg-type]  # checks it itself
+    values: dict[str, Any] = described(section).load(value)  # type: ignore[arg-type]  # checks it
     return values
 
 
 def made(section: type[Section], values: Mapping[str, Any]) -> Any:
     """The dataclass (or mapping) of checked values, its inner sections first."""
     parts = dict(values)
-    for name, setting in section().settings():
+    for name, setting in described(section).settings():
         inner: type[Section] | None = getattr(setting, "section", None)
         if inner is not None and isinstance(parts[name], dict):
             parts[name] = made(inner, parts[name])
