@@ -64,6 +64,7 @@ def start_upstream() -> Iterator[Callable[[], Upstream]]:
 @pytest.fixture(scope="module")
 def start_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRelay]:
     """Start relays that live as long as the tests of the module."""
+    started: list[Relay] = []
     with ExitStack() as stack:
 
         def start(
@@ -74,10 +75,14 @@ def start_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRelay
         ) -> Relay:
             folder = tmp_path_factory.mktemp("relay")
             relay = stack.enter_context(Relay(folder, config, workers=workers, environ=environ))
+            started.append(relay)
             _running.append(relay)
             return relay
 
         yield start
+        for relay in started:  # all of them, before the first is waited for
+            relay.terminate()
+            _running.remove(relay)
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ brought of any other.
 
 import contextlib
 import json
+import select
 import socket
 import struct
 import time
@@ -199,6 +200,10 @@ class Connection:
             self._fill()
         return self.exactly(min(most, len(self._came)))
 
+    def is_answered(self) -> bool:
+        """Whether there is something to read now."""
+        return bool(self._came or select.select([self.socket], [], [], 0)[0])
+
     def is_closed_by_peer(self, within_s: float = 5.0) -> bool:
         """Whether the relay closes this connection, anything it still sends put aside."""
         self.socket.settimeout(within_s)
@@ -213,6 +218,10 @@ class Connection:
     def close(self) -> None:
         """End the connection. Idempotent."""
         self.socket.close()
+
+    def half_close(self) -> None:
+        """Say that nothing more will be sent, and stay to read."""
+        self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """End the connection with RST."""

@@ -45,13 +45,17 @@ def peer_of(connected: socket.socket, candidates: Iterable[int]) -> int | None:
 def paused(pids: Iterable[int]) -> Iterator[None]:
     """Hold processes still: what arrives meanwhile is taken by the others."""
     held = list(pids)
-    for pid in held:
-        os.kill(pid, signal.SIGSTOP)
     try:
+        _signal(held, signal.SIGSTOP)
         yield
     finally:
-        for pid in held:
-            os.kill(pid, signal.SIGCONT)
+        _signal(held, signal.SIGCONT)
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # one that has just ended needs none
+            os.kill(pid, number)
 
 
 def _inode_of_other_end(connected: socket.socket) -> str:

@@ -117,14 +117,20 @@ class Relay:
     def stop(self, within_s: float = 10.0) -> int:
         """End it by SIGTERM, by SIGKILL where that does not help; its exit code."""
         self.hang_up()
+        self.terminate()
         assert self._process is not None
         if self._process.poll() is None:
-            self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(within_s)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.wait(5)
+
+    def terminate(self) -> None:
+        """Send SIGTERM and do not wait."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.terminate()
 
     def connect(self, worker: int | None = None) -> Connection:
         """A new connection, to one chosen worker if asked; closed at the end of the test."""
