@@ -48,11 +48,11 @@ def says(
 ) -> Answer:
     """Any answer. `pause_s` comes between two pieces of the body; `gzip` flushes after each."""
     fields = list(headers.items() if isinstance(headers, Mapping) else headers)
+    if pause_s:
+        steps = tuple(_paused(steps, pause_s))
     if gzip:
         fields.append(("Content-Encoding", "gzip"))
         steps = tuple(_gzipped(steps))
-    if pause_s:
-        steps = tuple(_paused(steps, pause_s))
     return Answer(status, tuple(fields), steps, framing, before, ends)
 
 
