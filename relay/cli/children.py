@@ -30,7 +30,8 @@ def _end_with_parent() -> Callable[[], None] | None:
 class Children:
     """The processes started here. A context: leaving it ends them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, to_end_s: float = _TO_END_S) -> None:
+        self._to_end_s = to_end_s
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(
@@ -50,17 +51,17 @@ class Children:
         return child
 
     def close(self) -> None:
-        """End all: asked first, then, after five seconds, not asked. Idempotent."""
+        """End all: asked first, then, after a while, not asked. Idempotent."""
         for child in self._running:
             with contextlib.suppress(ProcessLookupError):
                 child.terminate()
         for child in self._running:
             try:
-                child.wait(_TO_END_S)
+                child.wait(self._to_end_s)
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)  # with what it has started itself
-                child.wait(_TO_END_S)
+                child.wait(self._to_end_s)
             if child.stdout:
                 child.stdout.close()
         self._running.clear()

@@ -8,7 +8,6 @@ from relay.cli import configured
 from relay.cli.options import config_option, echo_json, json_option
 from relay.cli.table import table
 from relay.config.model import ProviderConfig
-from relay.secret import Secret
 
 
 @click.command
@@ -39,13 +38,9 @@ def row(provider: ProviderConfig) -> dict[str, object]:
 
 
 def key_ids(provider: ProviderConfig) -> list[str]:
-    """The keys that would be used: none empty, two equal ones counted once, one without pooling."""
-    first: dict[Secret, int] = {}
-    for position, key in enumerate(provider.keys):
-        if key.key:
-            first.setdefault(key.key, position)
-    positions = list(first.values()) if provider.pooling.enabled else list(first.values())[:1]
-    return [f"{provider.name}/{position}" for position in positions]
+    """The keys that are in use: without pooling the first alone."""
+    used = len(provider.keys) if provider.pooling.enabled else min(len(provider.keys), 1)
+    return [f"{provider.name}/{position}" for position in range(used)]
 
 
 def _cell(value: object) -> str:

@@ -58,8 +58,10 @@ def test_the_deadline_is_for_everything_together(play: Play) -> None:
         http(200, b"body"),
         b"HTTP/1.1 200 OK\r\nx-request-id: 1\r\nconnection: close\r\n\r\nbody",
         b"HTTP/1.0 200 OK\r\nx-request-id: 1\r\n\r\nbody",
-        b"HTTP/1.1 200 OK\r\nX-Request-ID: 1\r\ntransfer-encoding: chunked\r\n\r\n"
-        b"1\r\nb\r\n3\r\nody\r\n0\r\n\r\n",
+        (
+            b"HTTP/1.1 200 OK\r\nX-Request-ID: 1\r\ntransfer-encoding: chunked\r\n\r\n"
+            b"1\r\nb\r\n3\r\nody\r\n0\r\n\r\n"
+        ),
     ],
     ids=["length", "close", "http/1.0", "chunked"],
 )

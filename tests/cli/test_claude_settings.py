@@ -68,7 +68,7 @@ def test_init_twice_changes_nothing_the_second_time(settings: Settings, url: str
 
 
 def test_everything_else_keeps_its_value_and_its_order() -> None:
-    settings: Settings = {"z": 1 > 0, "env": {"B": "b", URL: "u", "A": "a"}, "model": "m"}
+    settings: Settings = {"z": True, "env": {"B": "b", URL: "u", "A": "a"}, "model": "m"}
 
     assert _in_order(with_relay(settings, OTHER)) == _in_order(
         {"z": True, "env": {"B": "b", URL: OTHER, "A": "a", TOKEN: PLACEHOLDER}, "model": "m"}
