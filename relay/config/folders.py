@@ -1,6 +1,6 @@
 """Where things lie: the configuration file, and the folder of the state (contract).
 
-Environment and working folder come in as arguments; nothing is made here.
+The environment comes in as an argument; nothing is made here.
 """
 
 from collections.abc import Iterator, Mapping

@@ -23,7 +23,7 @@ from relay.config.folders import config_places, with_home
 from relay.config.go_files import adopted
 from relay.config.model import Config
 from relay.config.parsing import Unreadable, parse
-from relay.config.place import Place
+from relay.config.place import Place, written
 from relay.config.schema.file import FileSection
 from relay.config.schema.providers import is_disabled
 from relay.config.schema.section import loaded
@@ -175,6 +175,14 @@ def _warn_of_missing(expanded: Expanded, findings: Findings) -> None:
     for place, missing in expanded.missing.items():
         if not _counts(place, expanded) or place[0] == "cache":
             continue
+        value = _at(expanded.tree, place)
         for what in missing:
-            if what.endswith("is not set"):
-                findings.warn(place, what)
+            told = any(text.startswith(f"{written(place)}: {what}") for text in findings.warnings)
+            if what.endswith("is not set") and not told:
+                findings.warn(place, f"{what} (a plain $ is written $$)" if value else what)
+
+
+def _at(tree: Any, place: Place) -> object:
+    for step in place:
+        tree = tree[step]
+    return tree

@@ -15,6 +15,8 @@ from relay.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:
+    """Who may use the relay."""
+
     api_key: Secret
     """`server.auth.api_key`, or `server.api_key` where that is empty; empty = not configured."""
     bearer_secret: Secret
@@ -28,6 +30,8 @@ class AuthConfig:
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
+    """Where the relay listens, and how long it waits."""
+
     listen: str
     auth: AuthConfig
     workers: int
@@ -43,24 +47,32 @@ class ServerConfig:
 
 @dataclass(frozen=True, slots=True)
 class RetryBudgetConfig:
+    """How many attempts beyond the first the relay allows itself."""
+
     ratio: float
     reserve: int
 
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
+    """How long a stream is held back until it shows that it works."""
+
     first_event_ms: int
     content_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class SignaturesConfig:
+    """The memory of who issued a thinking block."""
+
     ttl_ms: int
     max_entries: int
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingConfig:
+    """Which provider takes a request, and how often it is tried."""
+
     strategy: str
     model_mapping: Mapping[str, str]
     default_provider: str
@@ -80,6 +92,8 @@ class RoutingConfig:
 
 @dataclass(frozen=True, slots=True)
 class KeyConfig:
+    """One credential of a provider; `key` is never empty."""
+
     key: Secret
     rpm_limit: int
     itpm_limit: int
@@ -91,6 +105,8 @@ class KeyConfig:
 
 @dataclass(frozen=True, slots=True)
 class PoolingConfig:
+    """How requests are shared out over the keys of a provider."""
+
     strategy: Literal["least_loaded", "round_robin", "random", "weighted"]
     enabled: bool
     """Resolved at load: true with more than one key unless the file says otherwise."""
@@ -98,6 +114,8 @@ class PoolingConfig:
 
 @dataclass(frozen=True, slots=True)
 class TimeoutsConfig:
+    """How long one attempt may wait."""
+
     connect_ms: int
     first_byte_ms: int
     """Resolved at load: `server.timeout_ms` unless the file says otherwise."""
@@ -131,12 +149,16 @@ class ProviderConfig:
 
 @dataclass(frozen=True, slots=True)
 class CooldownConfig:
+    """How long a throttled key rests."""
+
     default_ms: int
     max_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreakerConfig:
+    """When a failing provider is left alone."""
+
     failure_threshold: int
     open_duration_ms: int
     half_open_probes: int
@@ -144,12 +166,16 @@ class CircuitBreakerConfig:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheckConfig:
+    """Probes of providers whose circuit is open."""
+
     enabled: bool
     interval_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class HealthConfig:
+    """When a provider or a key is left alone, and for how long."""
+
     circuit_breaker: CircuitBreakerConfig
     health_check: HealthCheckConfig
     cooldown: CooldownConfig
@@ -158,6 +184,8 @@ class HealthConfig:
 
 @dataclass(frozen=True, slots=True)
 class DebugOptionsConfig:
+    """What is logged beyond one line an exchange."""
+
     log_request_body: bool
     log_response_headers: bool
     log_tls_metrics: bool
@@ -166,6 +194,8 @@ class DebugOptionsConfig:
 
 @dataclass(frozen=True, slots=True)
 class LoggingConfig:
+    """What is written, how, and where."""
+
     level: Literal["debug", "info", "warn", "error"]
     format: Literal["", "json", "console"]
     """"" = console on a terminal, else JSON; `text` and `pretty` are read as `console`."""
@@ -176,6 +206,8 @@ class LoggingConfig:
 
 @dataclass(frozen=True, slots=True)
 class StateConfig:
+    """Where the relay keeps what must survive a restart."""
+
     dir: Path
     """Absolute, resolved at load (contract, *Where things lie*); not made by loading."""
     url: Secret

@@ -14,7 +14,7 @@ from relay.config.model import Config
 from relay.secret import MASK, Secret
 
 # Secrets only because of the credentials they may hold; the rest of them says where things go.
-_URLS: Final = frozenset({"base_url", "proxy", "url"})
+_URLS: Final = frozenset({"base_url", "proxy"})
 
 # What describes the load and is no key of the file.
 _NO_KEYS: Final = frozenset({"path", "warnings"})
@@ -44,4 +44,7 @@ def _shown(name: str, value: object) -> object:
 def _masked(name: str, secret: Secret) -> str:
     if name in _URLS:
         return without_credentials(secret.reveal())
+    if name == "url":
+        scheme, slashes, rest = secret.reveal().partition("://")
+        return f"{scheme}{slashes}{MASK if rest else ''}"  # passwords stand in queries, too
     return MASK if secret else ""

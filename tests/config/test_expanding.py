@@ -121,10 +121,17 @@ def test_an_unset_key_is_required_for_zai_and_fine_for_anthropic(
     config = loading(text)
 
     assert config.providers[0].keys == ()
-    assert config.warnings == ("providers[0].keys[0].key: K is not set",)
+    (warning,) = config.warnings
+    assert warning.startswith("providers[0].keys[0].key: K is not set, so clients need")
     assert refusing(text.replace("anthropic", "zai")) == (
         "providers[0].keys[0].key is required (K is not set)",
     )
+
+
+def test_a_dollar_in_a_value_that_was_meant_plainly_is_warned_about(loading: Loading) -> None:
+    config = loading(a_file(provider="keys: [{key: 'sk-a$bc'}]"))
+
+    assert config.warnings == ("providers[0].keys[0].key: bc is not set (a plain $ is written $$)",)
 
 
 def test_an_unset_variable_of_a_disabled_provider_stops_nothing(loading: Loading) -> None:

@@ -60,8 +60,8 @@ def test_an_unset_api_key_does_not_open_the_address(refusing: Refusing) -> None:
 def test_an_unset_api_key_on_loopback_is_warned_about(loading: Loading) -> None:
     config = loading(a_file(server="auth: {api_key: $RELAY_KEY}"))
 
-    assert config.warnings[0] == (
-        "server.auth.api_key: RELAY_KEY is not set, so no client is asked for a key"
+    assert config.warnings == (
+        "server.auth.api_key: RELAY_KEY is not set, so no client is asked for a key",
     )
 
 

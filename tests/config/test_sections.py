@@ -89,7 +89,7 @@ _PLACES = [place for place, _ in _settings(FileSection)] + [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     changes=st.lists(st.tuples(st.sampled_from(_PLACES), _VALUES | st.just("s3cret")), max_size=3),
     form=st.sampled_from(["s3cret", "http://u:s3cret@h", "http://u:s3cret@h h", "s3cret\n", ""]),

@@ -27,7 +27,8 @@ def test_no_secret_is_shown(loading: Loading) -> None:
     shown = json.dumps(effective(config))
 
     assert "s3cret" not in shown
-    assert shown.count("********") == 3
+    assert shown.count("********") == 4
+    assert "redis://********" in shown
     assert "https://gateway.example/x" in shown
     assert "http://proxy:3128" in shown
     assert "s3cret" not in repr(config)

@@ -1,6 +1,8 @@
 """Watching: every way a file can change is seen once, within a second; nothing else is."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +10,25 @@ from pathlib import Path
 import pytest
 
 from relay.config.watching import ConfigWatch
+
+# Imported first and patched later, as in a worker that the server's master has forked.
+UNDER_GEVENT = """
+import sys, time
+from pathlib import Path
+from relay.config.watching import ConfigWatch
+from gevent import monkey
+monkey.patch_all()
+path, seen = Path(sys.argv[1]), []
+watch = ConfigWatch(path, lambda: seen.append(path.read_text()), interval_s=0.05)
+watch.start()
+path.write_text("two")
+deadline = time.monotonic() + 5
+while not seen and time.monotonic() < deadline:
+    time.sleep(0.02)
+watch.close()
+import threading
+print(seen, len(threading._active))
+"""
 
 
 class Watched:
@@ -191,3 +212,11 @@ def test_a_pipe_in_place_of_the_file_does_not_stop_the_watch(watched: Watched, p
     path.unlink()
     path.write_text("two")
     watched.wait_for(2)
+
+
+def test_under_gevent_the_watch_is_a_greenlet_that_sees_changes(path: Path) -> None:
+    command = [sys.executable, "-c", UNDER_GEVENT, str(path)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+
+    assert done.stdout == "['two'] 1\n"

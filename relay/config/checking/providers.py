@@ -50,24 +50,30 @@ def _check_names(values: Mapping[str, Any], findings: Findings) -> None:
 def _check_keys(provider: Mapping[str, Any], place: Place, findings: Findings) -> None:
     if "keys" not in provider:
         return
-    keys = provider["keys"]
     needs_key = "type" in provider and TYPES[provider["type"]].needs_key
-    if needs_key and not keys:
+    if needs_key and not provider["keys"]:
         findings.refuse(
             (*place, "keys"), f'{REQUIRED}: type "{provider["type"]}" needs at least one key'
         )
-    if provider.get("pooling", {}).get("enabled") and not keys:
+    if provider.get("pooling", {}).get("enabled") and not provider["keys"]:
         findings.refuse((*place, "pooling", "enabled"), "true needs at least one key")
     first: dict[Secret, int] = {}
-    for position, entry in enumerate(keys):
+    for position, entry in enumerate(provider["keys"]):
         here = (*place, "keys", position)
         key: Secret | None = entry.get("key")  # None: it had a fault
         if key:
             _check_key(key, here, findings)
             if first.setdefault(key, position) != position:
                 findings.warn(here, f"is the same key as keys[{first[key]}]; they count as one")
-        elif key is not None and needs_key:
-            findings.refuse((*here, "key"), REQUIRED)
+        elif key is not None:
+            _check_empty_key((*here, "key"), findings, needed=needs_key)
+
+
+def _check_empty_key(place: Place, findings: Findings, *, needed: bool) -> None:
+    if needed:
+        findings.refuse(place, REQUIRED)
+    elif hint := findings.hint(place):
+        findings.warn(place, f"{hint}, so clients need a credential of their own upstream")
 
 
 def _check_key(key: Secret, place: Place, findings: Findings) -> None:
