@@ -96,6 +96,7 @@ def cpu_ms(relay: RelayProcess, model: str, size_kb: int, calls: int) -> float:
 
 def main(arguments: Sequence[str]) -> int:
     """Check, measure and print; 0 if nothing differed and the target is met."""
+    where = table.machine()
     parser = argparse.ArgumentParser(prog="python -m bench.body")
     parser.add_argument("--size-kb", type=int, default=1000)
     parser.add_argument("--calls", type=int, default=100)
@@ -111,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
         large = {
             each: cpu_ms(relay, each, options.size_kb, options.calls) for each in (MODEL, MAPPED)
         }
-    print(f"{options.calls} calls each; {table.machine()}\n")
+    print(f"{options.calls} calls each; {where}\n")
     size = f"{len(conversation(MODEL, options.size_kb)) / 1e6:.2f} MB, CPU ms"
     table.show(
         ["body", "small, CPU ms", size, "on top"],

@@ -101,6 +101,7 @@ async def try_all(upstream: UpstreamProcess, port: int, trials: int) -> dict[str
 
 def main(arguments: Sequence[str]) -> int:
     """Try and print; 0 if every trial stayed within the target."""
+    where = table.machine()
     parser = argparse.ArgumentParser(prog="python -m bench.cancellation")
     parser.add_argument("--trials", type=int, default=50)
     trials = parser.parse_args(arguments).trials
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str]) -> int:
         RelayProcess(Path(folder), upstream.url) as relay,
     ):
         tried = asyncio.run(try_all(upstream, relay.port, trials))
-    print(f"{table.machine()}\n")
+    print(f"{where}\n")
     within = {name: sum(each <= TARGET_S for each in times) for name, times in tried.items()}
     table.show(
         ["situation", "within 1 s", "p50 s", "p95 s", "p99 s", "worst s"],

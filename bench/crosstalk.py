@@ -145,7 +145,7 @@ def _is_grown(before: Sequence[vitals.Vitals], after: Sequence[vitals.Vitals]) -
 
 def main(arguments: Sequence[str]) -> int:
     """Run and print; 0 if every byte was right and nothing was left."""
-    options = _options(arguments)
+    options, where = _options(arguments), table.machine()
     with (
         tempfile.TemporaryDirectory() as folder,
         UpstreamProcess() as upstream,
@@ -155,6 +155,7 @@ def main(arguments: Sequence[str]) -> int:
         before = resting(relay)
         outcome = asyncio.run(run(relay.port, options.streams, options.events))
         after = settled(relay, before)
+    print(f"{where}\n")
     _print(outcome, before, after)
     return 1 if outcome.broken or outcome.foreign or _is_grown(before, after) else 0
 
@@ -162,7 +163,6 @@ def main(arguments: Sequence[str]) -> int:
 def _print(
     outcome: Outcome, before: Sequence[vitals.Vitals], after: Sequence[vitals.Vitals]
 ) -> None:
-    print(f"{table.machine()}\n")
     table.show(
         ["streams whole", "broken", "clients left", "with foreign bytes"],
         [[str(outcome.whole), str(outcome.broken), str(outcome.left), str(outcome.foreign)]],

@@ -119,6 +119,7 @@ async def measure_all(upstream: int, relay: int, load: Load) -> list[Measured]:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; 0 if every relayed framing is prompt."""
+    where = table.machine()
     load = _load(arguments)
     gc.disable()  # a collection would show as latency of the relay
     with (
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
         RelayProcess(Path(folder), upstream.url) as relay,
     ):
         measured = asyncio.run(measure_all(upstream.port, relay.port, load))
-    print(f"{load.streams} streams, an event each {load.interval_ms} ms; {table.machine()}\n")
+    print(f"{load.streams} streams, an event each {load.interval_ms} ms; {where}\n")
     rows = [
         [one.framing, one.way, what, str(len(times)), *table.percentiles(times), str(one.broken)]
         for one in measured

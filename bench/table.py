@@ -34,9 +34,10 @@ def show(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def machine() -> str:
-    """Where these figures come from: cores, Python and the packages that matter."""
+    """Where figures come from. Ask before measuring: the load must not be our own, and near 0."""
+    load = f"load {os.getloadavg()[0]:.1f}"
     packages = ", ".join(f"{name} {version(name)}" for name in SHOWN_PACKAGES)
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {packages}"
+    return f"{os.cpu_count()} cores, {load}, Python {platform.python_version()}, {packages}"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

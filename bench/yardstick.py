@@ -105,6 +105,7 @@ def _wait_for(url: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Build, measure and print; the targets are the reader's to compare."""
+    where = table.machine()
     parser = argparse.ArgumentParser(prog="python -m bench.yardstick")
     parser.add_argument("--source", type=Path, required=True)
     parser.add_argument("--seconds", type=int, default=5)
@@ -112,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="yardstick-") as folder:
         build(options.source, Path(folder))
         measured = measure_all(Path(folder), options.seconds)
-    print(f"{options.seconds} s each; {table.machine()}\n")
+    print(f"{options.seconds} s each; {where}\n")
     rows = [
         _row(load, who, figures, floor)
         for load, (relay, floor) in measured.items()
