@@ -105,7 +105,7 @@ def _explained(error: yaml.MarkedYAMLError, text: str) -> str:
     if mark is None:
         return f"is not valid YAML: {problem}"
     place = f"line {mark.line + 1}, column {mark.column + 1}"
-    return f"{place}: {problem}{_quoted(text, mark.line)}"
+    return f"{place}: {problem}{_quoted(text, mark.line)}{_hint(text, mark.line)}"
 
 
 def _unmarked(error: yaml.YAMLError) -> str:
@@ -122,6 +122,14 @@ def _quoted(text: str, index: int) -> str:
     if not line or _SECRET_LINE.search(line) or _LONG_WORD.search(line):
         return ""
     return f" in `{line[:80]}`"
+
+
+def _hint(text: str, index: int) -> str:
+    """The way out of what every second author of a flow mapping meets: `{key: ${NAME}}`."""
+    lines = text.splitlines()[: index + 1]
+    if lines and re.search(r"[{\[].*[:,\[]\s*\$\{", lines[-1]):
+        return " (inside { } and [ ] a ${NAME} must stand in quotes)"
+    return ""
 
 
 class _UniqueKeys(_Loader):  # type: ignore[misc]  # the C loader where PyYAML was built with it

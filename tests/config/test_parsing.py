@@ -70,6 +70,13 @@ def test_broken_yaml_is_refused_with_line_column_and_the_line(tmp_path: Path) ->
     assert fault.endswith("in `workers: 2`")
 
 
+def test_a_variable_without_quotes_in_a_flow_mapping_is_told_the_way_out(tmp_path: Path) -> None:
+    fault = _refused(tmp_path, "keys:\n  - {key: ${NAME}}\n")
+
+    assert fault.endswith("(inside { } and [ ] a ${NAME} must stand in quotes)")
+    assert "must stand in quotes" not in _refused(tmp_path, "a: [1\nb: 2\n")
+
+
 def test_broken_toml_is_refused_with_line_and_column(tmp_path: Path) -> None:
     fault = _refused(tmp_path, "[server]\nworkers = = 2\n", "config.toml")
 
