@@ -25,9 +25,8 @@ MAX_KEPT_BYTES: Final = 1 << 20
 MAX_EVENT_BYTES: Final = 32 << 20
 
 _BOM: Final = b"\xef\xbb\xbf"
-# The first line end is possessive: a CRLF is one line end, never a CR and then an empty line.
-_EVENT_END: Final = re.compile(rb"(?:\r\n?+|\n)[\r\n]")
-_LONGEST_END: Final = 3
+# Two line ends; CR and LF together are one, and one more follows its LF as it follows any.
+_EVENT_END: Final = re.compile(rb"\n[\r\n]|\r\r")
 
 
 class EventSplitter:
@@ -73,7 +72,7 @@ class EventSplitter:
 
     def _collect(self, chunk: bytes) -> list[bytes]:
         rest = self._rest
-        searched = max(0, len(rest) - _LONGEST_END + 1)
+        searched = max(0, len(rest) - 1)
         rest += chunk
         if not self._started and not self._start():
             return []
@@ -102,10 +101,10 @@ class EventSplitter:
         return True
 
     def _bound(self) -> None:
-        """Forget an event that is too long, but for what its end may begin with."""
+        """Forget an event that is too long, but for the byte its end may begin with."""
         rest = self._rest
         if self._passed_over or len(rest) > MAX_KEPT_BYTES:
-            forgotten = max(0, len(rest) - _LONGEST_END + 1)
+            forgotten = max(0, len(rest) - 1)
             self._passed_over += forgotten
             del rest[:forgotten]
         self._measure(self._passed_over + len(rest))

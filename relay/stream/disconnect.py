@@ -92,6 +92,11 @@ class ClientWatch:
             self._poller = gevent.spawn(self._poll)
         return watched
 
+    @property
+    def watching(self) -> int:
+        """How many clients are watched now."""
+        return len(self._watched)
+
     def drain(self) -> None:
         """Throw `Draining` into every wait, those to come included."""
         self.draining = True
@@ -121,8 +126,8 @@ class _Watched:
         self._write_timeout_s = write_s
         self._waiter: greenlet.greenlet | None = None
         self._depth = 0
-        self._turn = 0  # counts every change between waiting and not
-        self._progress: tuple[int, int] | None = None  # turn and bytes the client has taken
+        self._waits = 0
+        self._progress: tuple[int, int] | None = None  # waits, and bytes the client has taken
         self._progress_at = 0.0
 
     def waiting(self) -> Self:
@@ -133,7 +138,7 @@ class _Watched:
             raise Draining
         self._depth += 1
         if self._depth == 1:
-            self._turn += 1
+            self._waits += 1
             self._waiter = greenlet.getcurrent()
         return self
 
@@ -145,12 +150,10 @@ class _Watched:
     ) -> None:
         self._depth -= 1
         if self._depth == 0:
-            self._turn += 1
             self._waiter = None
 
     def stop(self) -> None:
         self._waiter = None
-        self._turn += 1
         self._watch.forget(self)
 
     def look(self, now: float) -> None:
@@ -168,17 +171,17 @@ class _Watched:
     def interrupt(self, error: Exception) -> None:
         """Throw `error` into the wait there is now, from the hub, if it then still is."""
         if self._waiter is not None:
-            gevent.get_hub().loop.run_callback(self._throw, self._turn, error)
+            gevent.get_hub().loop.run_callback(self._throw, error)
 
-    def _throw(self, turn: int, error: Exception) -> None:
-        if self._waiter is not None and self._turn == turn:
+    def _throw(self, error: Exception) -> None:
+        if self._waiter is not None:
             self._waiter.throw(error)
 
     def _look_at_writing(self, info: bytes, now: float) -> None:
         if len(info) < _TCP_INFO.size:  # Linux before 4.6
             return
         _, unacked, acked, unsent = _TCP_INFO.unpack(info)
-        progress = (self._turn, acked)
+        progress = (self._waits, acked)
         if progress != self._progress or not (unacked or unsent):
             self._progress, self._progress_at = progress, now
         elif now - self._progress_at >= self._write_timeout_s:

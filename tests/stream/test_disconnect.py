@@ -152,11 +152,24 @@ def test_a_stopped_watch_throws_no_more(presence: Presence, connection: Connecti
     assert waiter.get(timeout=2) == -1
 
 
+def test_a_throw_under_way_does_not_reach_a_stopped_watch(
+    watch: ClientWatch, presence: Presence
+) -> None:
+    waiter = waits(presence, seconds=0.1)
+    gevent.sleep(0)
+
+    watch.drain()
+    presence.stop()
+
+    assert waiter.get(timeout=2) == -1
+
+
 def test_the_poller_ends_with_its_last_client_and_begins_anew(
     watch: ClientWatch, connection: Connection
 ) -> None:
     watch.watch(connection.server, write_timeout_s=1).stop()
     gevent.sleep(0.1)
+    assert watch.watching == 0
 
     presence = watch.watch(connection.server, write_timeout_s=1)
     waiter = waits(presence)
@@ -219,6 +232,8 @@ def test_a_client_that_does_not_read_a_wait_long_is_kept(
     writer.kill()
 
     assert waits(presence, seconds=0.6).get(timeout=2) == -1  # the upstream is silent: no write
+    gevent.sleep(0.1)  # a short write: the wait before it does not count
+    assert waits(presence, seconds=0.1).get(timeout=2) == -1
 
 
 def test_draining_is_thrown_into_every_wait_and_into_those_to_come(
