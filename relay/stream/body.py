@@ -83,6 +83,7 @@ class Body:
         self._ping_interval_s = ping_interval_s
         self._failure = failure
         self._presence = presence
+        self._waiting = presence.waiting()
         self._on_close = on_close
         self._taps = [GuardedTap(tap) for tap in taps]
         self._step: Callable[[], bytes] = self._open
@@ -131,7 +132,7 @@ class Body:
 
     def _relay(self) -> bytes:
         try:
-            with self._presence.waiting():
+            with self._waiting:
                 chunk = self._source.read1(self._ping_interval_s)
                 while chunk is None and not self._watch.writable:
                     chunk = self._source.read1(self._ping_interval_s)
@@ -148,9 +149,10 @@ class Body:
         self._watch.feed(chunk)
         for tap in self._taps:
             tap.feed(chunk)
-        if self._watch.oversized:
-            return self._fail(UpstreamBroken("an event is too long"))
-        self._look_for_the_end()
+        if self._watch.over:
+            if not self._watch.stopped:
+                return self._fail(UpstreamBroken("an event is too long"))
+            self._look_for_the_end()
         return chunk
 
     def _look_for_the_end(self) -> None:

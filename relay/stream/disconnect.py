@@ -50,7 +50,7 @@ class Presence(Protocol):
     """A client that is being watched, for the length of one exchange."""
 
     def waiting(self) -> AbstractContextManager[object]:
-        """Arm: in this `with`, which may be nested, the relay itself waits.
+        """Arm: in this `with`, which may be nested and used again, the relay itself waits.
 
         Raises, at any point inside: `ClientLeft`, `Draining`.
         """

@@ -11,7 +11,7 @@ from typing import Final
 from relay.messages import events, sse, usage
 from relay.messages.events import ErrorReport
 from relay.messages.usage import NO_USAGE, Usage
-from relay.stream.decode import Decoder
+from relay.stream.decode import Decoder, Identity
 
 # A plain message is kept whole up to here; of a longer one, the end.
 MAX_PLAIN_BYTES: Final = 1 << 20
@@ -25,8 +25,8 @@ class UsageTap:
     """What the events of one message say. May raise, for instance `DecodeFailed`: guard it."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
-        self._splitter = sse.EventSplitter()
+        self._decoder = None if isinstance(decoder, Identity) else decoder
+        self.splitter = sse.EventSplitter()
         self._begun = False
         self.usage = NO_USAGE
         self.any_event = False
@@ -43,39 +43,32 @@ class UsageTap:
     @property
     def at_boundary(self) -> bool:
         """Between two complete events."""
-        return self._splitter.at_boundary
-
-    @property
-    def oversized(self) -> bool:
-        """An event is longer than any the API has."""
-        return self._splitter.oversized
+        return self.splitter.at_boundary
 
     @property
     def begun_block(self) -> bool:
         """A content block had begun; an event too long to keep can be nothing else."""
-        return self._begun or self._splitter.uncounted > 0
+        return self._begun or self.splitter.uncounted > 0
 
     def feed(self, chunk: bytes) -> None:
-        plain = self._decoder.feed(chunk)
-        if self.content and self._says_nothing(plain):
-            return
-        for event in self._splitter.feed(plain):
+        plain = chunk if self._decoder is None else self._decoder.feed(chunk)
+        if (
+            self.content
+            and plain.endswith(b"\n\n")
+            and b"message_" not in plain
+            and b"error" not in plain
+            and self.splitter.is_empty
+            and self._begun
+        ):
+            return  # it says nothing we need
+        for event in self.splitter.feed(plain):
             self._see(event)
 
     def finish(self) -> None:
         """The body has ended: an event of which only the empty line is missing counts too."""
-        event = self._splitter.unfinished
+        event = self.splitter.unfinished
         if sse.has_whole_data(event):
             self._see(event)
-
-    def _says_nothing(self, plain: bytes) -> bool:
-        return (
-            self._splitter.is_empty
-            and plain.endswith(b"\n\n")
-            and b"message_" not in plain
-            and b"error" not in plain
-            and self._begun
-        )
 
     def _see(self, event: bytes) -> None:
         kind = sse.event_type(event)

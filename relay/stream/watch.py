@@ -44,6 +44,11 @@ class Watch(Protocol):
         ...
 
     @property
+    def over(self) -> bool:
+        """Stopped, or oversized: asked once a chunk."""
+        ...
+
+    @property
     def whole(self) -> bool:
         """If the upstream ends properly now, the body is what it meant to send."""
         ...
@@ -64,30 +69,26 @@ class Watch(Protocol):
         ...
 
 
-class StreamWatch:
+class StreamWatch(GuardedTap):
     """Watches a message as server-sent events; `content_encoding` as its header says."""
 
     events = True
 
     def __init__(self, content_encoding: str = "") -> None:
         decoding = decoder(content_encoding)
-        self._unknown = decoding is None
-        self._compressed = not isinstance(decoding, Identity)
         self.tap = UsageTap(decoding or Identity())
-        self._guard = GuardedTap(self.tap)
-
-    def feed(self, chunk: bytes) -> None:
-        if not self._unknown:
-            self._guard.feed(chunk)
+        super().__init__(self.tap)
+        self.dropped = decoding is None
+        self._compressed = not isinstance(decoding, Identity)
 
     def finish(self) -> None:
-        if not self.blind:
+        if not self.dropped:
             self.tap.finish()
 
     @property
     def blind(self) -> bool:
         """The bytes cannot be read."""
-        return self._unknown or self._guard.dropped
+        return self.dropped
 
     @property
     def usage(self) -> Usage:
@@ -96,15 +97,19 @@ class StreamWatch:
     @property
     def writable(self) -> bool:
         done = self.tap.stopped or self.tap.error is not None
-        return not (self._compressed or self.blind or done) and self.tap.at_boundary
+        return not (self._compressed or self.dropped or done) and self.tap.at_boundary
 
     @property
     def stopped(self) -> bool:
         return self.tap.stopped
 
     @property
+    def over(self) -> bool:
+        return self.tap.stopped or self.tap.splitter.oversized
+
+    @property
     def whole(self) -> bool:
-        return self.blind or self.tap.stopped or self.tap.error is not None
+        return self.dropped or self.tap.stopped or self.tap.error is not None
 
     @property
     def error(self) -> ErrorReport | None:
@@ -112,19 +117,20 @@ class StreamWatch:
 
     @property
     def oversized(self) -> bool:
-        return self.tap.oversized
+        return self.tap.splitter.oversized
 
     @property
     def begun_block(self) -> bool:
         return self.tap.begun_block
 
 
-class PlainWatch:
+class PlainWatch(GuardedTap):
     """Watches any other body: its end is where the upstream ends it, and nothing may be added."""
 
     events = False
     writable = False
     stopped = False
+    over = False
     whole = True
     error = None
     oversized = False
@@ -132,22 +138,18 @@ class PlainWatch:
 
     def __init__(self, content_encoding: str = "") -> None:
         decoding = decoder(content_encoding)
-        self._unknown = decoding is None
-        self._tap = PlainUsageTap(decoding or Identity())
-        self._guard = GuardedTap(self._tap)
-
-    def feed(self, chunk: bytes) -> None:
-        if not self._unknown:
-            self._guard.feed(chunk)
+        self._copy = PlainUsageTap(decoding or Identity())
+        super().__init__(self._copy)
+        self.dropped = decoding is None
 
     def finish(self) -> None:
         """The copy is complete as it is."""
 
     @property
     def usage(self) -> Usage:
-        return self._tap.usage
+        return self._copy.usage
 
     @property
     def document(self) -> bytes:
         """The readable body so far, or empty if it is too long or cannot be read."""
-        return b"" if self._guard.dropped else self._tap.document
+        return b"" if self.dropped else self._copy.document
