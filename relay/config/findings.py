@@ -21,6 +21,7 @@ class Findings:
         self._hints = dict(hints or {})
         self._faults: dict[str, None] = {}
         self._warnings: dict[str, None] = {}
+        self._faulty: set[Place] = set()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -33,7 +34,13 @@ class Findings:
         return tuple(self._warnings)
 
     def refuse(self, place: Place, text: str, *, because: Place | None = None) -> None:
-        """Report a fault. `because` is the place whose variables explain it, if not its own."""
+        """Report a fault. `because` is the place whose variables explain it, if not its own.
+
+        A value that is missing because of a fault of its own is not reported as missing as well.
+        """
+        if text.startswith(REQUIRED) and place in self._faulty:
+            return
+        self._faulty.add(place)
         joint = " " if text.startswith(REQUIRED) else ": "
         reason = "; ".join(self._hints.get(place if because is None else because, ()))
         self._faults[f"{written(place)}{joint}{text}{f' ({reason})' if reason else ''}"] = None
@@ -41,6 +48,10 @@ class Findings:
     def warn(self, place: Place, text: str) -> None:
         """Report what does not stop the load."""
         self._warnings[f"{written(place)}: {text}"] = None
+
+    def is_faulty(self, place: Place) -> bool:
+        """Whether the value at this place has a fault, so that nothing can be told from it."""
+        return place in self._faulty
 
     def hint(self, place: Place) -> str:
         """Why the value at this place is empty, or "" if no variable is behind it."""

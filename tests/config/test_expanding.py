@@ -128,6 +128,27 @@ def test_an_unset_key_is_required_for_zai_and_fine_for_anthropic(
     )
 
 
+def test_an_unset_key_beside_others_is_left_out(loading: Loading) -> None:
+    config = loading(a_file(provider="keys: [{key: $K}, {key: one}]"))
+
+    assert [key.key for key in config.providers[0].keys] == [Secret("one")]
+    assert config.warnings == ("providers[0].keys[0].key: K is not set, so this key is left out",)
+
+
+def test_a_value_whose_file_is_missing_has_one_fault_and_no_consequences(
+    refusing: Refusing,
+) -> None:
+    text = a_file(
+        server="listen: 0.0.0.0:1\nauth: {api_key: '${file:none}'}",
+        provider="keys: [{key: '${file:none}'}]",
+    ).replace("anthropic", "zai")
+
+    assert refusing(text) == (
+        "server.auth.api_key: cannot take the value from none: No such file or directory",
+        "providers[0].keys[0].key: cannot take the value from none: No such file or directory",
+    )
+
+
 def test_a_dollar_in_a_value_that_was_meant_plainly_is_warned_about(loading: Loading) -> None:
     config = loading(a_file(provider="keys: [{key: 'sk-a$bc'}]"))
 

@@ -11,6 +11,9 @@ _AUTH: Final = ("server", "auth")
 _API_KEY: Final = (*_AUTH, "api_key")
 _OLD_API_KEY: Final = ("server", "api_key")
 _BEARER: Final = (*_AUTH, "bearer_secret")
+_SWITCHES: Final = tuple(
+    (*_AUTH, name) for name in ("allow_bearer", "allow_subscription", "allow_anonymous")
+)
 
 
 def check(values: Mapping[str, Any], findings: Findings) -> None:
@@ -51,8 +54,8 @@ def _check_exposure(server: Mapping[str, Any], auth: Mapping[str, Any], findings
         return
     if empty is not None and local:
         findings.warn(empty, f"{findings.hint(empty)}, so no client is asked for a key")
-    if local or "auth" not in server:  # an `auth` with a fault is reported already
-        return
+    if local or any(map(findings.is_faulty, (_AUTH, _API_KEY, _OLD_API_KEY, *_SWITCHES))):
+        return  # what would authenticate has a fault of its own, which is reported already
     if auth.get("allow_anonymous"):
         findings.warn(
             (*_AUTH, "allow_anonymous"), "everybody who can reach the address may spend your keys"

@@ -57,6 +57,7 @@ def _check_keys(provider: Mapping[str, Any], place: Place, findings: Findings) -
         )
     if provider.get("pooling", {}).get("enabled") and not provider["keys"]:
         findings.refuse((*place, "pooling", "enabled"), "true needs at least one key")
+    usable = any(entry.get("key") for entry in provider["keys"])
     first: dict[Secret, int] = {}
     for position, entry in enumerate(provider["keys"]):
         here = (*place, "keys", position)
@@ -66,14 +67,15 @@ def _check_keys(provider: Mapping[str, Any], place: Place, findings: Findings) -
             if first.setdefault(key, position) != position:
                 findings.warn(here, f"is the same key as keys[{first[key]}]; they count as one")
         elif key is not None:
-            _check_empty_key((*here, "key"), findings, needed=needs_key)
+            _check_empty_key((*here, "key"), findings, needed=needs_key, others=usable)
 
 
-def _check_empty_key(place: Place, findings: Findings, *, needed: bool) -> None:
+def _check_empty_key(place: Place, findings: Findings, *, needed: bool, others: bool) -> None:
     if needed:
         findings.refuse(place, REQUIRED)
     elif hint := findings.hint(place):
-        findings.warn(place, f"{hint}, so clients need a credential of their own upstream")
+        result = "this key is left out" if others else "clients need a credential of their own"
+        findings.warn(place, f"{hint}, so {result}")
 
 
 def _check_key(key: Secret, place: Place, findings: Findings) -> None:
