@@ -8,6 +8,7 @@ import socket as blocking
 import ssl
 from collections.abc import Sequence
 from ipaddress import ip_address
+from typing import Final
 
 import gevent
 from gevent import socket
@@ -19,6 +20,9 @@ from relay.upstream.proxy import Proxies, Proxy, tunnel
 from relay.upstream.reason import reason
 from relay.upstream.target import Origin
 from relay.upstream.tls import Tls
+
+# 0 would mean not to wait, which is another thing than to have no time left.
+_LEAST_S: Final = 0.001
 
 Address = tuple[int, tuple[object, ...]]
 """A family, and what `connect` of that family takes."""
@@ -73,9 +77,9 @@ class Connector:
         """The first address that answers; each may take its share of the time that is left."""
         failure: OSError = TimeoutError()
         for tried, (family, address) in enumerate(addresses):
-            left_s = deadline - self._clock.monotonic()
+            left_s = max(deadline - self._clock.monotonic(), _LEAST_S)
             try:
-                return _open(family, address, max(left_s, 0.0) / (len(addresses) - tried))
+                return _open(family, address, left_s / (len(addresses) - tried))
             except OSError as error:
                 failure = error
         raise failure

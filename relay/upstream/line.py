@@ -73,6 +73,8 @@ class Line:
         except UpstreamError:
             self.end()
             raise
+        if self.parser.is_broken:
+            self.end()
         return data is not None
 
     def end(self) -> None:

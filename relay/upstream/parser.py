@@ -61,10 +61,16 @@ class ResponseParser:
         """Whether the connection stands exactly at the end of this response, and stays open."""
         return self.is_complete and self._keeps_alive and not self._has_excess
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether there is no use in reading on."""
+        return bool(self._fault)
+
     def feed(self, data: bytes) -> None:
         """Take what arrived, not empty.
 
-        Raises: `UpstreamBroken` when it is no HTTP/1.1 response, or goes on without an end.
+        Raises: `UpstreamBroken` when it is no HTTP/1.1 response, or goes on without an end. After
+        the headers `take` raises it, so that what came before the fault is not lost.
         """
         if self._parser is None:
             self._has_excess = True
@@ -73,18 +79,17 @@ class ResponseParser:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self.is_complete:
-                raise UpstreamBroken(f"malformed response: {self._fault or error}") from error
             self._has_excess = True
-        if self._fault:
-            raise UpstreamBroken(f"malformed response: {self._fault}")
+            self._fault = self._fault or ("" if self.is_complete else str(error))
         if len(self._chunks) > held:
             self._without_body = 0
         elif not self.is_complete:
             self._without_body += len(data)
             if self._without_body > MAX_HEAD_BYTES:
                 what = "no body" if self.has_head else "no end of the response headers"
-                raise UpstreamBroken(f"malformed response: {what} within {MAX_HEAD_BYTES} bytes")
+                self._fault = self._fault or f"{what} within {MAX_HEAD_BYTES} bytes"
+        if self._fault and not self.has_head:
+            raise UpstreamBroken(f"malformed response: {self._fault}")
 
     def feed_eof(self) -> None:
         """The upstream closed its side.
@@ -98,9 +103,14 @@ class ResponseParser:
         self.is_complete = True
 
     def take(self) -> bytes:
-        """The body bytes that arrived since the last call."""
+        """The body bytes that arrived since the last call.
+
+        Raises: `UpstreamBroken` when there are none, and what followed them was malformed.
+        """
         chunks = self._chunks
         if not chunks:
+            if self._fault:
+                raise UpstreamBroken(f"malformed response: {self._fault}")
             return b""
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
@@ -135,8 +145,8 @@ class ResponseParser:
         if self._parser.get_http_version() not in _VERSIONS:
             self._fault = "neither HTTP/1.1 nor HTTP/1.0"
         self.status = status
-        self.has_head = True
         self._frame()
+        self.has_head = not self._fault
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""

@@ -9,7 +9,6 @@ ends its shelf is emptied and its event loop ends, which gevent leaves to whoeve
 
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
-from weakref import WeakKeyDictionary
 
 import gevent
 from gevent.monkey import get_original
@@ -48,27 +47,30 @@ class Pool:
         self._is_open = True
 
     def __repr__(self) -> str:
-        return f"Pool({', '.join(f'{o}: {len(s)}' for o, s in self._shelf().stacks.items() if s)})"
+        shelf = _this_thread().shelves.get(self)
+        stacks = shelf.stacks.items() if shelf else ()
+        return f"Pool({', '.join(f'{origin}: {len(stack)}' for origin, stack in stacks if stack)})"
 
     def take(self, origin: Origin) -> Connection | None:
         """An idle connection that is open as far as can be seen; the caller owns it."""
-        return self._shelf().take(origin)
+        return self._shelf().take(origin) if self._is_open else None
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection that stands between two exchanges, or close it when there is no room.
 
         Called in the thread that took it.
         """
-        shelf = self._shelf()
-        if self._is_open and shelf.count < self._max_idle:
-            shelf.put(connection)
+        if self._is_open and self._shelf().count < self._max_idle:
+            self._shelf().put(connection)
         else:
             connection.close()
 
     def close(self) -> None:
         """Close this thread's idle connections and keep no more; other threads' expire."""
         self._is_open = False
-        self._shelf().clear()
+        shelf = _this_thread().shelves.pop(self, None)
+        if shelf is not None:
+            shelf.clear()
 
     def _shelf(self) -> "Shelf":
         shelves = _this_thread().shelves
@@ -146,7 +148,7 @@ class _Thread:
 
     def __init__(self) -> None:
         self.hub = gevent.get_hub()
-        self.shelves: WeakKeyDictionary[Pool, Shelf] = WeakKeyDictionary()
+        self.shelves: dict[Pool, Shelf] = {}
 
     def __del__(self) -> None:
         loop: Any = self.hub.loop  # None once destroyed, whatever its stubs say

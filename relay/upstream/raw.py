@@ -20,11 +20,13 @@ def as_requests_response(
 
     No cookie is taken from it. `close` ends the call.
     """
-    headers = HTTPHeaderDict(answer.headers)
+    headers = HTTPHeaderDict()
+    for name, value in answer.headers:
+        headers.add(name, value)
     response = requests.Response()
     response.status_code = answer.status
     response.reason = http.client.responses.get(answer.status, "")
-    response.headers = CaseInsensitiveDict(headers.items())
+    response.headers = CaseInsensitiveDict(headers)
     response.encoding = get_encoding_from_headers(response.headers)
     response.url = request.url or ""
     response.request = request

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Sequence
+from threading import Lock
 from typing import Final
 
 import certifi
@@ -22,6 +23,7 @@ class Tls:
 
     def __init__(self, ca_file: str = "") -> None:
         self._context = _context(ca_file) if ca_file else None
+        self._making = Lock()  # guards `_context`: a session is good for its own context only
         self._sessions: dict[Origin, ssl.SSLSession] = {}
 
     def wrap(self, sock: socket, origin: Origin) -> SSLSocket:
@@ -29,10 +31,8 @@ class Tls:
 
         Raises: `OSError` (`ssl.SSLCertVerificationError` among them).
         """
-        if self._context is None:
-            self._context = _context(certifi.where())
         try:
-            wrapped: SSLSocket = self._context.wrap_socket(
+            wrapped: SSLSocket = self._made().wrap_socket(
                 sock,
                 do_handshake_on_connect=False,
                 server_hostname=origin.host,
@@ -53,6 +53,12 @@ class Tls:
         session = sock.session
         if session is not None:
             self._sessions[origin] = session
+
+    def _made(self) -> SSLContext:
+        with self._making:
+            if self._context is None:
+                self._context = _context(certifi.where())
+            return self._context
 
 
 def _context(ca_file: str) -> SSLContext:

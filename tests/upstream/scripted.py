@@ -141,6 +141,7 @@ class Server:
 
     def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
         self.connections += 1
+        sock.setsockopt(blocking.IPPROTO_TCP, blocking.TCP_NODELAY, 1)
         try:
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True)

@@ -120,7 +120,17 @@ def test_response_without_length_ends_with_the_connection(data: bytes) -> None:
 def test_malformed_response_is_broken(data: bytes) -> None:
     for chunks in ([data], bytewise(data)):
         with pytest.raises(UpstreamBroken, match="malformed response"):
-            parsed(*chunks)
+            parsed(*chunks)[0].take()
+
+
+def test_body_before_a_fault_is_given_before_the_fault() -> None:
+    parser = ResponseParser()
+    parser.feed(CHUNKED + b"5\r\nhello\r\nzz\r\n")
+
+    assert parser.take() == b"hello"
+    assert parser.is_broken
+    with pytest.raises(UpstreamBroken, match="chunk size"):
+        parser.take()
 
 
 @given(
@@ -200,7 +210,7 @@ def test_bytes_without_progress_are_bounded(start: bytes, more: bytes) -> None:
     pieces = itertools.repeat(more, 2 * MAX_HEAD_BYTES // len(more))
 
     with pytest.raises(UpstreamBroken, match="within 65536 bytes"):
-        parsed(start or more, *pieces)
+        parsed(start or more, *pieces)[0].take()
 
 
 def test_a_long_body_in_small_chunks_is_not_bounded() -> None:
