@@ -41,14 +41,14 @@ def create_app(config_path: str | Path | None = None) -> Flask:
     Raises: `ConfigRefused` with every fault of the file.
     """
     path = loading.find(config_path, os.environ, Path.cwd())
+    reloading = Reloading(path)  # before the file is read: no change in between is lost
     config = _load(path, os.environ)
     _configure_logs(config)
     lasting = _lasting(config)
     relay = current.Relay(runtime=Runtime.of(config, lasting), lasting=lasting)
-    reloading = Reloading(relay, path)
     app = _flask(relay)
     app.extensions["cc-relay-reloading"] = reloading
-    reloading.start()
+    reloading.start(relay)
     for warning in config.warnings:
         log.warning("config warning", extra={"fields": {"path": str(path), "warning": warning}})
     return app
@@ -57,13 +57,15 @@ def create_app(config_path: str | Path | None = None) -> Flask:
 class Reloading:
     """Swap the runtime when the configuration file changes; a bad file changes nothing."""
 
-    def __init__(self, relay: current.Relay, path: Path) -> None:
-        self._relay = relay
+    def __init__(self, path: Path) -> None:
+        """Remember what the file holds now."""
         self._path = path
+        self._relay: current.Relay | None = None
         self._watch = ConfigWatch(path, self.reload)
 
-    def start(self) -> None:
+    def start(self, relay: current.Relay) -> None:
         """Begin watching, in a thread (a greenlet, where threads are patched)."""
+        self._relay = relay
         self._watch.start()
 
     def close(self) -> None:
@@ -72,6 +74,9 @@ class Reloading:
 
     def reload(self) -> None:
         """Load the file and put it in force, or say once why not."""
+        relay = self._relay
+        if relay is None:
+            return
         try:
             config = _load(self._path, os.environ)
         except ConfigRefused as refused:
@@ -80,8 +85,8 @@ class Reloading:
                 extra={"fields": {"path": str(self._path), "faults": list(refused.faults)}},
             )
             return
-        old = self._relay.runtime
-        self._relay.runtime = Runtime.of(config, self._relay.lasting)
+        old = relay.runtime
+        relay.runtime = Runtime.of(config, relay.lasting)
         old.close()
         _configure_logs(config)
         log.info(
