@@ -1,4 +1,4 @@
-"""The gate commits at the first content or at its limits, and refuses unusable answers."""
+"""The gate commits a stream at its first content or at its limits, or refuses it."""
 
 import gzip
 import json
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.errors import ClientLeft, UpstreamBroken, UpstreamIdle
+from relay.errors import UpstreamBroken, UpstreamIdle
 from relay.messages.usage import NO_USAGE, Usage
-from relay.stream.drain import Draining
-from relay.stream.gate import MAX_HELD_BYTES, Committed, Gate, Refused
-from relay.stream.watch import PlainWatch, StreamWatch
+from relay.stream.gate import MAX_HELD_BYTES, Refused
+from relay.stream.watch import StreamWatch
+from tests.stream.judged import committed, judged, refused
 from tests.stream.script import (
     BLOCK,
     BLOCK_STOP,
@@ -22,47 +22,9 @@ from tests.stream.script import (
     START,
     STOP,
     WHOLE,
-    FakeClock,
     Item,
-    Scripted,
     event,
 )
-
-MESSAGE = b'{"type":"message","content":[],"usage":{"input_tokens":2,"output_tokens":1}}'
-
-
-def judged(
-    *items: tuple[float, Item],
-    content_type: str = "text/event-stream",
-    coding: str = "",
-    sent_at: float = 100,
-) -> tuple[Committed | Refused, float]:
-    """What the gate makes of an answer (first event 10 s, content 2 s), and after how long."""
-    clock = FakeClock()
-    gate = Gate(first_event_s=10, content_s=2, clock=clock)
-    answer = Scripted(clock, *items, content_type=content_type, coding=coding)
-    verdict = gate.admit(answer, sent_at=sent_at)
-    assert answer.closes == 0
-    return verdict, clock.now - 100
-
-
-def committed(
-    *items: tuple[float, Item],
-    content_type: str = "text/event-stream",
-    coding: str = "",
-    sent_at: float = 100,
-) -> tuple[Committed, float]:
-    verdict, after_s = judged(*items, content_type=content_type, coding=coding, sent_at=sent_at)
-    assert isinstance(verdict, Committed), verdict
-    return verdict, after_s
-
-
-def refused(
-    *items: tuple[float, Item], content_type: str = "text/event-stream", coding: str = ""
-) -> Refused:
-    verdict, _ = judged(*items, content_type=content_type, coding=coding)
-    assert isinstance(verdict, Refused), verdict
-    return verdict
 
 
 @pytest.mark.parametrize(
@@ -214,13 +176,6 @@ def test_a_stream_that_falls_silent_before_its_content_is_refused() -> None:
     assert refused((1, START), (2, UpstreamIdle("silent for 1 s"))).kind == "idle"
 
 
-@pytest.mark.parametrize("thrown", [ClientLeft(), Draining()])
-@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json"])
-def test_what_is_thrown_into_the_wait_passes_through(thrown: Exception, content_type: str) -> None:
-    with pytest.raises(type(thrown)):
-        judged((1, thrown), content_type=content_type)
-
-
 def test_a_compressed_stream_is_judged_by_its_copy_and_held_as_it_came() -> None:
     body = gzip.compress(START + BLOCK + DELTA)
 
@@ -241,61 +196,6 @@ def test_a_stream_that_cannot_be_decoded_is_committed_at_once() -> None:
     verdict, after_s = committed((1, b"no gzip"), (9, b"more"), coding="gzip")
 
     assert (verdict.held, after_s) == (b"no gzip", 1)
-
-
-def test_a_plain_answer_is_committed_complete() -> None:
-    verdict, after_s = committed(
-        (1, MESSAGE[:9]), (5, MESSAGE[9:]), content_type="application/json"
-    )
-
-    assert (verdict.held, verdict.complete, after_s) == (MESSAGE, True, 5)
-    assert isinstance(verdict.watch, PlainWatch)
-    assert verdict.watch.usage == Usage(2, 1)
-
-
-def test_a_plain_answer_has_no_gate_limits() -> None:
-    _, after_s = committed((500, MESSAGE), content_type="application/json")
-
-    assert after_s == 500
-
-
-def test_of_a_long_plain_answer_a_megabyte_is_held() -> None:
-    verdict, after_s = committed(
-        *[(at, b"x" * 65_536) for at in range(100)], content_type="application/json"
-    )
-
-    assert (len(verdict.held), verdict.complete, after_s) == (MAX_HELD_BYTES, False, 15)
-
-
-def test_an_empty_content_list_is_a_message() -> None:
-    assert committed((1, MESSAGE), content_type="application/json")[0].held == MESSAGE
-
-
-@pytest.mark.parametrize("content_type", ["application/json", "", "text/plain"])
-def test_an_empty_plain_answer_is_refused(content_type: str) -> None:
-    assert refused(content_type=content_type).kind == "empty"
-
-
-def test_a_web_page_is_refused_unread() -> None:
-    assert refused((99, b"<html>"), content_type="text/html; charset=utf-8").kind == "html"
-
-
-@pytest.mark.parametrize("coding", ["", "gzip"])
-def test_a_json_error_is_refused_with_what_it_says(coding: str) -> None:
-    error = b'{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}'
-    body = gzip.compress(error) if coding else error
-
-    verdict = refused((1, body), content_type="application/json", coding=coding)
-
-    assert (verdict.kind, verdict.error_type) == ("error_json", "rate_limit_error")
-    assert (verdict.message, verdict.body) == ("slow", error)
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"), [(UpstreamBroken("reset"), "broken"), (UpstreamIdle("silent"), "idle")]
-)
-def test_a_plain_answer_that_breaks_off_is_refused(error: Exception, kind: str) -> None:
-    assert refused((1, MESSAGE), (2, error), content_type="application/json").kind == kind
 
 
 def test_a_whole_stream_in_one_piece_is_held_in_one_piece() -> None:
