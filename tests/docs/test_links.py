@@ -1,11 +1,13 @@
 """Links lead somewhere, and nothing points out of the repository."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.docs.markdown import DOCUMENTS, ROOT, anchors, links, named
+from tests.docs.markdown import DOCUMENTS, ROOT, anchors, links, named, spans
 
 README_LINES: Final = 200
 
@@ -55,6 +57,39 @@ def test_every_decision_the_code_names_exists() -> None:
 
     assert named_in_code != set()
     assert [name for name in named_in_code if not (ROOT / name).is_file()] == []
+
+
+def test_every_source_file_a_document_names_exists() -> None:
+    named_files = {
+        (named(document), span)
+        for document in DOCUMENTS
+        for span in spans(document)
+        if re.fullmatch(r"[a-z_]+/[a-z_/]*[a-z_]+\.py", span) and "acme" not in span
+    }
+
+    missing = [
+        (document, name)
+        for document, name in sorted(named_files)
+        if not ((ROOT / name).is_file() or (ROOT / "relay" / name).is_file())
+    ]
+
+    assert ("docs/architecture.md", "exchange/failover.py") in named_files
+    assert missing == []
+
+
+def test_the_architecture_page_shows_the_layers_that_are_enforced() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    enforced = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    section = page.partition("## Layers")[2].partition("import-linter")[0]
+    shown = [
+        re.split(r" {2,}", line.strip())[0]
+        for line in section.splitlines()
+        if line.startswith("    ")
+    ]
+
+    assert shown == enforced
 
 
 def test_the_readme_fits_into_two_hundred_lines() -> None:
