@@ -52,7 +52,7 @@ def demo(*, once: bool) -> None:
     Starts it with a made-up provider and prints a request to paste.
     """
     with (
-        _ending() as ended,
+        ending() as ended,
         tempfile.TemporaryDirectory(prefix="cc-relay-demo-") as folder,
         Children() as children,
     ):
@@ -70,7 +70,7 @@ def demo(*, once: bool) -> None:
 
 
 @contextlib.contextmanager
-def _ending() -> Iterator[threading.Event]:
+def ending() -> Iterator[threading.Event]:
     """An event that a signal sets. No exception is thrown into the middle of starting or ending."""
     ended = threading.Event()
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in _SIGNALS}
@@ -154,11 +154,18 @@ def _invitation(port: int) -> str:
     url = f"http://127.0.0.1:{port}"
     return (
         f"cc-relay is running ({url}) with a made-up provider. In another terminal:\n\n"
-        f"  curl -sN {url}/v1/messages -H 'content-type: application/json' "
+        f"  curl -sN{_past_proxies()} {url}/v1/messages -H 'content-type: application/json' "
         f"-d '{json.dumps(_QUESTION)}'\n\n"
         "or with Claude Code:\n\n"
         f"  ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={PLACEHOLDER} claude\n\n"
         "Ctrl-C ends it."
+    )
+
+
+def _past_proxies() -> str:
+    """What keeps curl from asking a proxy of the user's for our loopback address."""
+    return (
+        " --noproxy 127.0.0.1" if {"http_proxy", "all_proxy", "ALL_PROXY"} & set(os.environ) else ""
     )
 
 

@@ -28,6 +28,25 @@ providers:
       - key: k1
 """
 
+SETTINGS: Final = """{
+  "$schema": "https://json.schemastore.org/claude-code-settings.json",
+  "env": {
+    "B": "ü 😀 \\u2028",
+    "ANTHROPIC_BASE_URL": "https://gateway.example/x",
+    "A": "a"
+  },
+  "big": 123456789012345678901234567890,
+  "exact": {
+    "e": 1e400,
+    "f": 0.10,
+    "g": -0.0,
+    "h": {},
+    "i": []
+  }
+}
+"""
+"""Settings of Claude Code that are hard to keep as they are."""
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -77,6 +96,13 @@ def config(home: Path) -> Path:
     path = home / "config.yaml"
     path.write_text(MINIMAL)
     return path
+
+
+@pytest.fixture
+def settings(home: Path) -> Path:
+    """Where Claude Code's settings lie; the folder is there, the file is not."""
+    (home / ".claude").mkdir()
+    return home / ".claude" / "settings.json"
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:

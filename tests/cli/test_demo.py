@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.cli.demo import ending
 from tests.cli.conftest import LIMIT_S, Process, environment
 
 
@@ -69,9 +70,10 @@ def test_once_streams_an_answer_and_leaves_nothing(
 @pytest.fixture
 def demo(home: Path, temporary: Path) -> Iterator[subprocess.Popen[str]]:
     """A demo that runs, its output up to the invitation unread."""
+    proxy = "http://127.0.0.1:9"  # where nobody listens: nothing of the demo may go there
     with subprocess.Popen(
         [sys.executable, "-m", "relay.cli", "demo"],
-        env=environment(home, TMPDIR=str(temporary)),
+        env=environment(home, TMPDIR=str(temporary), http_proxy=proxy),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -92,13 +94,25 @@ def _invitation(demo: subprocess.Popen[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_well_and_leaves_nothing(
-    demo: subprocess.Popen[str], temporary: Path, number: signal.Signals
+def test_a_signal_asks_for_the_end_and_interrupts_nothing(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+
+    with ending() as ended:
+        assert not ended.is_set()
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+        assert ended.wait(1)
+
+    assert signal.getsignal(number) is before
+
+
+def test_ctrl_c_ends_it_well_and_leaves_nothing(
+    demo: subprocess.Popen[str], temporary: Path
 ) -> None:
     assert _invitation(demo)
 
-    demo.send_signal(number)
-    demo.send_signal(number)  # an impatient second one changes nothing
+    demo.send_signal(signal.SIGINT)
+    demo.send_signal(signal.SIGINT)  # an impatient second one changes nothing
 
     assert demo.wait(LIMIT_S) == 0
     assert _left_in(temporary) == []
@@ -119,7 +133,7 @@ def test_the_line_to_paste_works_as_it_stands(demo: subprocess.Popen[str], home:
 
     pasted = subprocess.run(
         shlex.split(line),
-        env=environment(home),
+        env=environment(home, http_proxy="http://127.0.0.1:9"),
         capture_output=True,
         text=True,
         timeout=LIMIT_S,

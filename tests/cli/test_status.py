@@ -162,6 +162,16 @@ def test_json_of_nobody_is_a_document_too(run: Run, home: Path) -> None:
     assert report["reasons"] == ["connection refused"]
 
 
+def test_json_of_somebody_else_is_a_document_too(run: Run, configured: Configured) -> None:
+    with peer(answers(health=http(404, b"no", "text/plain"))) as port:
+        configured(port)
+        result = run("status", "--json")
+
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["running"], report["ready"]) == (1, False, False)
+    assert report["reasons"] == ["HTTP 404, text/plain: 'no'"]
+
+
 def test_port_0_is_explained(run: Run, configured: Configured) -> None:
     configured(0)
 

@@ -1,4 +1,4 @@
-"""`config cc init` and `config cc remove` on a real file in an empty home."""
+"""`config cc init` on a real file in an empty home."""
 
 import fcntl
 import json
@@ -13,35 +13,10 @@ import pytest
 
 from relay.cli import settings_file
 from relay.cli.refused import Refused
-from tests.cli.conftest import MINIMAL, Process, Run
+from tests.cli.conftest import SETTINGS, Process, Run
 
 DEFAULT = "http://127.0.0.1:8787"
 BOTH = {"ANTHROPIC_BASE_URL": DEFAULT, "ANTHROPIC_AUTH_TOKEN": "managed-by-cc-relay"}
-
-GENERAL = """{
-  "$schema": "https://json.schemastore.org/claude-code-settings.json",
-  "env": {
-    "B": "ü 😀 \\u2028",
-    "ANTHROPIC_BASE_URL": "https://gateway.example/x",
-    "A": "a"
-  },
-  "big": 123456789012345678901234567890,
-  "exact": {
-    "e": 1e400,
-    "f": 0.10,
-    "g": -0.0,
-    "h": {},
-    "i": []
-  }
-}
-"""
-
-
-@pytest.fixture
-def settings(home: Path) -> Path:
-    """Where Claude Code's settings lie; the folder is there, the file is not."""
-    (home / ".claude").mkdir()
-    return home / ".claude" / "settings.json"
 
 
 def _backup(settings: Path) -> Path:
@@ -66,17 +41,17 @@ def test_init_without_a_file_writes_exactly_the_two_variables(run: Run, home: Pa
 
 
 def test_init_keeps_everything_else_to_the_byte(run: Run, settings: Path) -> None:
-    settings.write_text(GENERAL)
+    settings.write_text(SETTINGS)
 
     assert run("config", "cc", "init").exit_code == 0
 
-    assert settings.read_text() == GENERAL.replace("https://gateway.example/x", DEFAULT).replace(
+    assert settings.read_text() == SETTINGS.replace("https://gateway.example/x", DEFAULT).replace(
         '"A": "a"\n', '"A": "a",\n    "ANTHROPIC_AUTH_TOKEN": "managed-by-cc-relay"\n'
     ).replace("\\u2028", "\u2028")
 
 
 def test_init_saves_the_original_once(run: Run, settings: Path) -> None:
-    settings.write_text(GENERAL)
+    settings.write_text(SETTINGS)
     settings.chmod(0o640)
 
     run("config", "cc", "init")
@@ -84,7 +59,7 @@ def test_init_saves_the_original_once(run: Run, settings: Path) -> None:
     run("config", "cc", "remove")
     run("config", "cc", "init")
 
-    assert _backup(settings).read_text() == GENERAL
+    assert _backup(settings).read_text() == SETTINGS
     assert _mode(_backup(settings)) == 0o640
 
 
@@ -197,88 +172,6 @@ def test_the_state_folder_is_where_the_environment_says(
 
     assert (home / folder / "claude-code.json").exists()
     assert not (home / ".local").exists()
-
-
-def test_remove_takes_the_two_variables_and_an_env_that_becomes_empty(
-    run: Run, settings: Path
-) -> None:
-    settings.write_text('{"model": "m"}')
-    run("config", "cc", "init", "--proxy-url", "http://10.1.2.3:4567")
-
-    result = run("config", "cc", "remove")
-
-    assert result.exit_code == 0
-    assert settings.read_text() == '{\n  "model": "m"\n}\n'
-    assert "ANTHROPIC_BASE_URL removed" in result.stdout
-
-
-def test_remove_brings_back_what_init_replaced(run: Run, settings: Path) -> None:
-    settings.write_text(GENERAL)
-    run("config", "cc", "init")
-    run("config", "cc", "init", "--proxy-url", "http://127.0.0.1:9")
-
-    result = run("config", "cc", "remove")
-
-    assert settings.read_text() == GENERAL.replace("\\u2028", "\u2028")
-    assert "ANTHROPIC_BASE_URL has its former value again" in result.stdout
-
-
-def test_remove_leaves_what_the_user_set_meanwhile(run: Run, settings: Path) -> None:
-    run("config", "cc", "init")
-    theirs = '{"env": {"ANTHROPIC_BASE_URL": "https://mine", "ANTHROPIC_AUTH_TOKEN": "mine"}}'
-    settings.write_text(theirs)
-
-    result = run("config", "cc", "remove")
-
-    assert result.exit_code == 0
-    assert "nothing to remove" in result.stdout
-    assert settings.read_text() == theirs
-
-
-def test_a_token_that_the_user_set_stays_where_the_url_goes(run: Run, settings: Path) -> None:
-    settings.write_text(
-        json.dumps({"env": {"ANTHROPIC_BASE_URL": DEFAULT, "ANTHROPIC_AUTH_TOKEN": "mine"}})
-    )
-
-    run("config", "cc", "remove")
-
-    assert json.loads(settings.read_text()) == {"env": {"ANTHROPIC_AUTH_TOKEN": "mine"}}
-
-
-@pytest.mark.parametrize(
-    ("listen", "url"),
-    [
-        ("127.0.0.1:9999", "http://127.0.0.1:9999"),
-        ("127.0.0.1:9999", "http://localhost:9999"),
-        ("'[::1]:9999'", "http://[::1]:9999"),
-        ("${LISTEN:-0.0.0.0:9999}", "http://127.0.0.1:9999"),
-    ],
-)
-def test_remove_knows_the_address_of_the_config_without_a_memory(
-    run: Run, settings: Path, home: Path, listen: str, url: str
-) -> None:
-    (home / "config.yaml").write_text(MINIMAL.replace("127.0.0.1:8787", listen))
-    settings.write_text(json.dumps({"env": {"ANTHROPIC_BASE_URL": url, "A": "a"}}))
-
-    run("config", "cc", "remove")
-
-    assert json.loads(settings.read_text()) == {"env": {"A": "a"}}
-
-
-@pytest.mark.parametrize(
-    "content", [None, "{}", '{"env": {}}', '{"env": {"ANTHROPIC_BASE_URL": "https://mine"}}']
-)
-def test_nothing_to_remove_is_a_notice_and_no_change(
-    run: Run, settings: Path, content: str | None
-) -> None:
-    if content is not None:
-        settings.write_text(content)
-
-    result = run("config", "cc", "remove")
-
-    assert result.exit_code == 0
-    assert "nothing to remove" in result.stdout
-    assert (settings.read_text() if settings.exists() else None) == content
 
 
 def test_a_memory_that_cannot_be_read_stops_before_anything_is_written(
