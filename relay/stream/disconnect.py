@@ -10,7 +10,9 @@ and with pipelined bytes pending, and reads nothing.
     …                             the server writes: nothing is thrown; a write that gets nowhere
                                   for `write_timeout_s` is ended by shutting the connection down
 
-A throw happens in the hub, which first checks that the greenlet still waits in the same place.
+A throw happens in the hub, which first checks that the greenlet still waits. What flies through
+the wait is an `Interruption`, which no library takes for a network error of its own; where the
+wait ends it becomes the error the relay knows.
 A client that half-closes counts as gone. Behind a proxy the client is the proxy. Where the
 kernel or the server gives no such socket, nothing is watched (`Absent`).
 """
@@ -46,13 +48,24 @@ _TCP_INFO: Final = struct.Struct("=B23xI92xQ16xI")
 _ESTABLISHED: Final = 1
 
 
+class Interruption(BaseException):
+    """Ends a wait, as `gevent.Timeout` does. A `ClientLeft` itself is an `OSError`, which would
+    be taken for a failure of the upstream's socket."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+        """What the end of the wait raises."""
+
+
 class Presence(Protocol):
     """A client that is being watched, for the length of one exchange."""
 
     def waiting(self) -> AbstractContextManager[object]:
         """Arm: in this `with`, which may be nested and used again, the relay itself waits.
 
-        Raises, at any point inside: `ClientLeft`, `Draining`.
+        Raises, where the outermost one ends: `ClientLeft`, `Draining`. Inside, an `Interruption`
+        may come at any point; `finally` and `except BaseException` see it, nothing holds it.
         """
         ...
 
@@ -149,8 +162,11 @@ class _Watched:
         at: TracebackType | None,
     ) -> None:
         self._depth -= 1
-        if self._depth == 0:
-            self._waiter = None
+        if self._depth:
+            return
+        self._waiter = None
+        if isinstance(error, Interruption):
+            raise error.error from None
 
     def stop(self) -> None:
         self._waiter = None
@@ -175,7 +191,7 @@ class _Watched:
 
     def _throw(self, error: Exception) -> None:
         if self._waiter is not None:
-            self._waiter.throw(error)
+            self._waiter.throw(Interruption(error))
 
     def _look_at_writing(self, info: bytes, now: float) -> None:
         if len(info) < _TCP_INFO.size:  # Linux before 4.6

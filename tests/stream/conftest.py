@@ -9,7 +9,7 @@ import pytest
 from gevent import socket
 
 from relay.clock import SystemClock
-from relay.stream.disconnect import ClientWatch
+from relay.stream.disconnect import ClientWatch, Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +44,11 @@ def connection() -> Iterator[Connection]:
 def watch() -> ClientWatch:
     """A watch that looks every 20 ms, to keep the tests short."""
     return ClientWatch(SystemClock(), poll_s=0.02)
+
+
+@pytest.fixture
+def presence(watch: ClientWatch, connection: Connection) -> Iterator[Presence]:
+    """The watched client of `connection`."""
+    presence = watch.watch(connection.server, write_timeout_s=0.5)
+    yield presence
+    presence.stop()

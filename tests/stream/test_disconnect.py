@@ -1,8 +1,6 @@
 """A client that left is noticed while the relay waits, and only then."""
 
 import socket as plain_socket
-import time
-from collections.abc import Iterator
 
 import gevent
 import pytest
@@ -14,28 +12,7 @@ from relay.errors import ClientLeft, Overloaded
 from relay.stream.disconnect import POLL_S, Absent, ClientWatch, Presence
 from relay.stream.drain import Draining
 from tests.stream.conftest import Connection
-
-
-@pytest.fixture
-def presence(watch: ClientWatch, connection: Connection) -> Iterator[Presence]:
-    presence = watch.watch(connection.server, write_timeout_s=0.5)
-    yield presence
-    presence.stop()
-
-
-def waits(presence: Presence, seconds: float = 5) -> "gevent.Greenlet[[], float]":
-    """A greenlet that waits as the relay does; its value is how long it could."""
-
-    def wait() -> float:
-        began = time.monotonic()
-        try:
-            with presence.waiting():
-                gevent.sleep(seconds)
-        except ClientLeft:
-            return time.monotonic() - began
-        return -1
-
-    return gevent.spawn(wait)
+from tests.stream.waiting import waits
 
 
 def test_a_client_that_closes_is_noticed(presence: Presence, connection: Connection) -> None:
@@ -141,6 +118,50 @@ def test_a_wait_inside_a_wait_stays_armed(presence: Presence, connection: Connec
     assert waiter.get(timeout=2) == "noticed"
 
 
+@pytest.mark.parametrize("caught", [OSError, Exception])
+def test_no_library_takes_it_for_a_failure_of_its_own(
+    presence: Presence, connection: Connection, caught: type[Exception]
+) -> None:
+    def reads_from_an_upstream() -> str:
+        try:
+            with presence.waiting():
+                try:
+                    gevent.sleep(5)
+                except caught:
+                    return "taken for an upstream that broke"
+        except ClientLeft:
+            return "noticed"
+        return "missed"
+
+    waiter = gevent.spawn(reads_from_an_upstream)
+    gevent.sleep(0.05)
+    connection.client.close()
+
+    assert waiter.get(timeout=2) == "noticed"
+
+
+def test_what_was_taken_is_given_back_on_the_way(
+    presence: Presence, connection: Connection
+) -> None:
+    given_back = []
+
+    def holds_something() -> None:
+        with presence.waiting():
+            try:
+                gevent.sleep(5)
+            except BaseException:
+                given_back.append("the lease")
+                raise
+
+    waiter = gevent.spawn(holds_something)
+    gevent.sleep(0.05)
+    connection.client.close()
+
+    with pytest.raises(ClientLeft):
+        waiter.get(timeout=2)
+    assert given_back == ["the lease"]
+
+
 def test_a_stopped_watch_throws_no_more(presence: Presence, connection: Connection) -> None:
     waiter = waits(presence, seconds=0.2)
     gevent.sleep(0.05)
@@ -178,62 +199,6 @@ def test_the_poller_ends_with_its_last_client_and_begins_anew(
 
     assert 0 < waiter.get(timeout=2) < 1
     presence.stop()
-
-
-def writes(connection: Connection) -> "gevent.Greenlet[[], float]":
-    """A server that writes to a client; its value is after how long the write failed."""
-
-    def write() -> float:
-        began = time.monotonic()
-        try:
-            connection.server.sendall(bytes(4 << 20))
-        except OSError:
-            return time.monotonic() - began
-        return -1
-
-    return gevent.spawn(write)
-
-
-@pytest.mark.usefixtures("presence")
-def test_a_client_that_does_not_read_is_dropped_after_the_write_timeout(
-    connection: Connection,
-) -> None:
-    assert 0.5 <= writes(connection).get(timeout=5) < 3
-
-
-@pytest.mark.usefixtures("presence")
-def test_a_client_that_reads_slowly_is_kept(connection: Connection) -> None:
-    writer = writes(connection)
-    taken = 0
-
-    for _ in range(10):
-        gevent.sleep(0.1)  # twice as long as the timeout in all
-        taken += len(connection.client.recv(65_536))
-
-    assert taken > 0
-    assert not writer.ready()
-    connection.client.close()
-    writer.get(timeout=2)
-
-
-@pytest.mark.usefixtures("presence")
-def test_a_server_that_has_nothing_to_write_is_no_stall(connection: Connection) -> None:
-    gevent.sleep(0.8)
-
-    connection.client.sendall(b"still there")
-    assert connection.server.recv(100) == b"still there"
-
-
-def test_a_client_that_does_not_read_a_wait_long_is_kept(
-    presence: Presence, connection: Connection
-) -> None:
-    writer = writes(connection)
-    gevent.sleep(0.05)  # the buffers are full
-    writer.kill()
-
-    assert waits(presence, seconds=0.8).get(timeout=2) == -1  # the upstream is silent: no write
-    gevent.sleep(0.1)  # a short write: the wait before it does not count
-    assert waits(presence, seconds=0.1).get(timeout=2) == -1
 
 
 def test_draining_is_thrown_into_every_wait_and_into_those_to_come(
