@@ -22,6 +22,7 @@ from relay.exchange.lasting import Lasting, Running
 from relay.keys.pool import KeyStates
 from relay.limits.slots import Slots
 from relay.observe import logs
+from relay.observe.once import Once
 from relay.runtime import Runtime, secrets_of
 from relay.stream.disconnect import ClientWatch
 from relay.web import current, errors
@@ -49,8 +50,9 @@ def create_app(config_path: str | Path | None = None) -> Flask:
     app = _flask(relay)
     app.extensions["cc-relay-reloading"] = reloading
     reloading.start(relay)
-    for warning in config.warnings:
-        log.warning("config warning", extra={"fields": {"path": str(path), "warning": warning}})
+    if config.warnings and _once(config).is_mine(f"started {_held(path)!r}"):
+        fields = {"path": str(path), "warnings": list(config.warnings)}
+        log.warning("config has warnings", extra={"fields": fields})
     return app
 
 
@@ -80,25 +82,27 @@ class Reloading:
         try:
             config = _load(self._path, os.environ)
         except ConfigRefused as refused:
-            log.error(  # noqa: TRY400  the faults are the message, a traceback says nothing
-                "config refused, the old one stays in force",
-                extra={"fields": {"path": str(self._path), "faults": list(refused.faults)}},
-            )
+            self._refused(relay.runtime.config, refused)
             return
         old = relay.runtime
         relay.runtime = Runtime.of(config, relay.lasting)
         old.close()
         _configure_logs(config)
-        log.info(
-            "config loaded",
-            extra={
-                "fields": {
-                    "path": str(self._path),
-                    "needs_restart": _needs_restart(old.config, config) or None,
-                    "warnings": list(config.warnings) or None,
-                }
-            },
-        )
+        self._loaded(old.config, config)
+
+    def _refused(self, in_force: Config, refused: ConfigRefused) -> None:
+        if _once(in_force).is_mine(f"refused {_held(self._path)!r}"):
+            fields = {"path": str(self._path), "faults": list(refused.faults)}
+            log.error("config refused, the old one stays in force", extra={"fields": fields})
+
+    def _loaded(self, old: Config, new: Config) -> None:
+        if _once(old).is_mine(f"loaded {_held(self._path)!r}"):
+            fields = {
+                "path": str(self._path),
+                "needs_restart": _needs_restart(old, new) or None,
+                "warnings": list(new.warnings) or None,
+            }
+            log.info("config loaded", extra={"fields": fields})
 
 
 def _load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -112,6 +116,17 @@ def _configure_logs(config: Config) -> None:
         output=config.logging.output,
         secrets=secrets_of(config),
     )
+
+
+def _held(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _once(config: Config) -> Once:
+    return Once(config.state.dir / "said")
 
 
 def _lasting(config: Config) -> Lasting:

@@ -7,17 +7,23 @@ the standard library, so it imports neither `requests` nor Flask.
 The numbers belong together (facts: `docs/decisions/0007-gunicorn-settings.md`).
 """
 
+import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from relay.config import loading, overriding
 from relay.config.loading import ConfigRefused
 from relay.config.model import Config
+from relay.observe import logs
 
 if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
+
+log = logging.getLogger("relay.serving")
 
 # Idle client connections live longer than those of front proxies and SDKs (60 s); gunicorn uses
 # the same time as limit for the request headers.
@@ -63,8 +69,22 @@ def of(config: Config) -> dict[str, object]:
         "accesslog": None,
         "loglevel": "warning",
         "proc_name": "cc-relay",
+        "when_ready": partial(_when_ready, config),
+        "on_exit": _on_exit,
         "post_worker_init": _post_worker_init,
     }
+
+
+def _when_ready(config: Config, arbiter: "Arbiter") -> None:
+    how = config.logging
+    logs.configure(level=how.level, format=how.format, output=how.output)
+    listen = [str(listener) for listener in arbiter.LISTENERS]
+    fields = {"listen": listen, "workers": arbiter.num_workers, "config": str(config.path)}
+    log.info("started", extra={"fields": fields})
+
+
+def _on_exit(_arbiter: "Arbiter") -> None:
+    log.info("stopped")
 
 
 def _post_worker_init(worker: "Worker") -> None:

@@ -23,10 +23,6 @@ _LOOK_EVERY_S: Final = 0.1
 def follow(worker: "Worker") -> None:
     """Watch, in a greenlet, whether gunicorn wants this worker to stop."""
     relay: Relay = worker.wsgi.extensions[EXTENSION]
-    log.info(
-        "started",
-        extra={"fields": {"listen": relay.runtime.config.server.listen, "pid": worker.pid}},
-    )
     gevent.spawn(_follow, worker, relay)
 
 
