@@ -185,14 +185,16 @@ class Relay:
     def reload(self, config: Mapping[str, Any], headers: Headers = ()) -> None:
         """Write a configuration and wait until every worker has it in force.
 
-        The last provider's list of models gets one more entry, to know the configuration by.
+        The last enabled provider's list of models gets one more entry, to know the configuration
+        by; a test that names no models sees the default ones replaced by it.
         `headers` are those a client needs to be admitted by it.
         """
         self._generation += 1
         mark = f"claude-generation-{self._generation}"
-        *others, last = config["providers"]
-        marked = {**last, "models": [*last.get("models", []), mark]}
-        self.write({**config, "providers": [*others, marked]})
+        entries = list(config["providers"])
+        last = max(at for at, entry in enumerate(entries) if entry.get("enabled", True))
+        entries[last] = {**entries[last], "models": [*entries[last].get("models", []), mark]}
+        self.write({**config, "providers": entries})
         self.wait_for_model(mark, headers)
 
     def wait_for_model(self, model: str, headers: Headers = ()) -> None:
