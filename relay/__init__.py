@@ -2,12 +2,12 @@
 
 The life of a request:
 
-    downstream                                                                   upstream
-    ─────────► web.messages ► exchange.inbound ► routing ► keys ► providers ► upstream ─────────►
-                who, request id   what is asked     where    lease    URL, body     the one socket user
-                                                 ◄── failover: next candidate, until commit ──►
-    ◄───────── web.messages ◄ stream.body ◄ stream.tap … ◄──────────────────── stream.gate ◄──────
-                WSGI iterable   close(): lease, slot, log line: once
+    downstream                                                              upstream
+    ─────────► web.v1 ► exchange.inbound ► routing ► keys ► providers ► upstream ─────────►
+               who      what is asked      where     lease  URL, body   the one socket user
+                                           ◄── failover: next candidate, until commit ──►
+    ◄───────── web.v1 ◄ stream.body ◄ stream.tap … ◄────────────────── stream.gate ◄────────
+               WSGI iterable           close(): lease, slot, log line: once
 
 Each layer imports only what stands below it: app, serving · web, cli · runtime · exchange · keys ·
 limits, breaker, routing, providers, upstream, stream, clients · config · messages, observe ·

@@ -45,6 +45,7 @@ def path_of(environ: "WSGIEnvironment") -> str:
     raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or environ["PATH_INFO"]
     if not raw.startswith("/"):  # absolute-form
         raw = "/" + raw.partition("://")[2].partition("/")[2]
+    raw = raw.removeprefix(environ.get("SCRIPT_NAME", ""))  # where a pipeline mounts us
     segments = [part for part in raw.partition("?")[0].split("/") if part]
     if any(part.lower().replace("%2e", ".") in (".", "..") for part in segments):
         raise InvalidRequest("a path with . or .. segments is not relayed")
