@@ -114,7 +114,10 @@ def _resolved(host: str, port: int) -> Sequence[Address]:
     # to keep running meanwhile: there the plain call may block.
     is_main = gevent.get_hub().loop.default
     resolve = socket.getaddrinfo if is_main else blocking.getaddrinfo
-    found = resolve(host, port, 0, socket.SOCK_STREAM)
+    try:
+        found = resolve(host, port, 0, socket.SOCK_STREAM)
+    except UnicodeError as error:  # an empty or overlong part: no name at all
+        raise blocking.gaierror(blocking.EAI_NONAME, "malformed name") from error
     return [(family, address) for family, _, _, _, address in found]
 
 

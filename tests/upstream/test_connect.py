@@ -106,6 +106,11 @@ def test_unknown_name_is_told(client: Client, names: Names) -> None:
     assert "secret" not in str(error.value)
 
 
+def test_name_that_cannot_exist_is_told(client: Client) -> None:
+    with pytest.raises(UpstreamUnreachable, match="name not resolved: malformed name"):
+        client.begin(a_request(f"http://{'a' * 64}.example/"))
+
+
 def test_slow_name_counts_as_connecting(client: Client, names: Names) -> None:
     names.delay_s = 5
     limits = Timeouts(connect_s=0.1, first_byte_s=5, idle_s=5)
@@ -115,6 +120,15 @@ def test_slow_name_counts_as_connecting(client: Client, names: Names) -> None:
         client.begin(a_request("http://slow.example/", timeouts=limits))
 
     assert time.monotonic() - began < 1
+
+
+def test_timeout_of_the_caller_while_connecting_is_not_taken_for_our_own(
+    client: Client, names: Names
+) -> None:
+    names.delay_s = 5
+
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
+        client.begin(a_request("http://slow.example/"))
 
 
 def test_waiting_for_a_name_can_be_thrown_out_and_blocks_nobody_else(

@@ -175,6 +175,7 @@ def test_neither_interim_headers_nor_trailers_are_headers_of_the_response() -> N
     "data",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
         CHUNKED,
         b"HTTP/1.1 200 OK\r\n\r\n",
     ],
