@@ -187,7 +187,8 @@ class Driven:
 def _loaded(folder: Path, settings: Mapping[str, Any]) -> Config:
     server = {"listen": "127.0.0.1:0"} | settings["server"]
     path = folder / "config.yaml"
-    path.write_text(json.dumps({**settings, "server": server}))
+    text = json.dumps({**settings, "server": server}, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
     return load(path, {})
 
 

@@ -1,4 +1,4 @@
-"""Keys that rest, keys that are set aside, and what is said when all of them do (8.3, 9.4 to 9.7)."""
+"""Keys that rest, keys that are set aside, and what is said when all do (behaviour 9.4 to 9.7)."""
 
 from collections.abc import Mapping
 
