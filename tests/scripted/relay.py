@@ -132,6 +132,11 @@ class Relay:
         if self._process.poll() is None:
             self._process.terminate()
 
+    def wait(self, within_s: float) -> int:
+        """Its exit code, once it has ended."""
+        assert self._process is not None
+        return self._process.wait(within_s)
+
     def connect(self, worker: int | None = None) -> Connection:
         """A new connection, to one chosen worker if asked; closed at the end of the test."""
         if worker is None:
