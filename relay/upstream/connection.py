@@ -7,6 +7,7 @@ connection belongs to the thread that made it, since its socket belongs to that 
 import ssl
 from typing import Final
 
+from gevent import get_hub
 from gevent.socket import socket, wait_readwrite
 from gevent.ssl import SSLSocket
 
@@ -26,10 +27,11 @@ _NO_ROOM: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Connection:
     """An open connection. `idle_since` is set by the pool."""
 
-    __slots__ = ("_sock", "_tls", "idle_since", "max_write_bytes", "origin")
+    __slots__ = ("_hub", "_sock", "_tls", "idle_since", "max_write_bytes", "origin")
 
     def __init__(self, sock: socket | SSLSocket, origin: Origin, *, tls: Tls) -> None:
         self._sock = sock
+        self._hub = get_hub()
         self._tls: Tls | None = tls if origin.is_tls else None
         self.origin = origin
         self.idle_since = 0.0
@@ -41,6 +43,10 @@ class Connection:
     def fileno(self) -> int:
         """The descriptor, -1 once closed."""
         return self._sock.fileno()
+
+    def is_at_home(self) -> bool:
+        """Whether this is the thread that it can be used in."""
+        return self._hub is get_hub()
 
     def receive(self, timeout_s: float) -> bytes | None:
         """What has arrived, b"" at the end, None if nothing came in time.

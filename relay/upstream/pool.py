@@ -56,12 +56,10 @@ class Pool:
         return self._shelf().take(origin) if self._is_open else None
 
     def give_back(self, connection: Connection) -> None:
-        """Keep a connection that stands between two exchanges, or close it when there is no room.
-
-        Called in the thread that took it.
-        """
-        if self._is_open and self._shelf().count < self._max_idle:
-            self._shelf().put(connection)
+        """Keep a connection that stands between two exchanges; close it when there is no room."""
+        shelf = self._shelf() if self._is_open and connection.is_at_home() else None
+        if shelf is not None and shelf.count < self._max_idle:
+            shelf.put(connection)
         else:
             connection.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import gevent
 import pytest
 
+from relay.upstream.call import Call, Response
 from relay.upstream.client import Client
 from relay.wire import UpstreamRequest
 from tests.upstream.scripted import Script, Server
@@ -71,11 +72,17 @@ def whole(client: Client, request: UpstreamRequest) -> tuple[int, bytes]:
     """Send a request and read its response to the end."""
     call = client.begin(request)
     try:
-        response = call.head()
-        assert response is not None
+        response = answered(call)
         body = b""
         while chunk := response.read1():
             body += chunk
         return response.status, body
     finally:
         call.close()
+
+
+def answered(call: Call) -> Response:
+    """The response, waited for."""
+    response = call.head()
+    assert response is not None
+    return response

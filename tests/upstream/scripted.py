@@ -20,6 +20,9 @@ CERTIFICATES: Final = Path(__file__).parent / "certificates"
 CA_FILE: Final = str(CERTIFICATES / "ca.pem")
 
 OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CHUNKED: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+# More than the kernel buffers of both sides hold.
+HUGE: Final = b"x" * (32 << 20)
 QUICK: Final = Timeouts(connect_s=5.0, first_byte_s=5.0, idle_s=5.0)
 
 

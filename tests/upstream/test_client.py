@@ -90,6 +90,28 @@ assert repr(client) == "Client(Transport(Pool()))"
 print("done")
 """
 
+HANDED_OVER = """
+client, handed, done = Client(), [], threading.Event()
+
+def begin():
+    server = Server(repeats())
+    call = client.begin(a_request(server.url()))
+    handed.append((call, call.head()))
+    done.wait(10)
+    server.stop()
+
+thread = threading.Thread(target=begin)
+thread.start()
+while not handed:
+    time.sleep(0.01)
+call, response = handed[0]
+assert response.read1() == b"ok"
+assert repr(client) == "Client(Transport(Pool()))", client
+done.set()
+thread.join(10)
+print("done")
+"""
+
 PATCH = "import gevent.monkey; gevent.monkey.patch_all()\n"
 ONCE = """
 for client in exchanges():
@@ -118,6 +140,10 @@ def test_client_works_with_and_without_monkey_patching(before: str) -> None:
 
 def test_threads_that_end_leave_neither_descriptors_nor_threads() -> None:
     assert run(EXCHANGE + IN_THREADS) == "done\n"
+
+
+def test_connection_is_not_kept_by_a_thread_that_did_not_make_it() -> None:
+    assert run(EXCHANGE + HANDED_OVER) == "done\n"
 
 
 def test_one_client_serves_many_threads_at_once() -> None:

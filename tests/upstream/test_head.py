@@ -1,3 +1,5 @@
+"""The head of a request, byte by byte, and what may not stand in it."""
+
 import pytest
 
 from relay.upstream.head import request_head

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from relay.errors import UpstreamBroken
 from relay.upstream.parser import MAX_HEAD_BYTES, ResponseParser
-from tests.upstream.scripted import bytewise
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+from tests.upstream.scripted import CHUNKED, bytewise
 
 # name → (bytes, status, body)
 COMPLETE: dict[str, tuple[bytes, int, bytes]] = {

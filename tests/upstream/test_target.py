@@ -1,3 +1,5 @@
+"""URLs: what is read from them, and which are refused."""
+
 import pytest
 
 from relay.upstream.target import Origin, target_of

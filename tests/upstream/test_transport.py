@@ -11,11 +11,9 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from relay.upstream.transport import Transport
-from tests.upstream.scripted import CA_FILE, OK, Peer, Server, a_request, repeats, says
+from tests.upstream.scripted import CA_FILE, CHUNKED, OK, Peer, Server, a_request, repeats, says
 
 Start = Callable[..., Server]
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture
