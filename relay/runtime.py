@@ -9,6 +9,7 @@ closes its idle connections when it is replaced, running ones end by themselves.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from relay.clients.authenticate import Gatekeeper
@@ -38,19 +39,22 @@ class Runtime:
     def of(cls, config: Config, lasting: Lasting) -> Self:
         """Build the graph. Opens no socket."""
         gate = config.routing.gate
+        inspection = _inspection(config)
         return cls(
             config=config,
             gatekeeper=Gatekeeper(config.server.auth),
             means=Means(
                 config=config,
-                upstreams=tuple(_upstream(provider, lasting) for provider in config.providers),
+                upstreams=tuple(
+                    _upstream(provider, lasting, inspection) for provider in config.providers
+                ),
                 catalogue=Catalogue.of(config.providers, lasting.clock.wall()),
                 gate=Gate(
                     first_event_s=gate.first_event_ms / 1000,
                     content_s=gate.content_ms / 1000,
                     clock=lasting.clock,
                 ),
-                inspection=_inspection(config),
+                inspection=inspection,
                 lasting=lasting,
             ),
         )
@@ -80,12 +84,16 @@ def secrets_of(config: Config) -> Iterator[Secret]:
                 yield url
 
 
-def _upstream(config: ProviderConfig, lasting: Lasting) -> Upstream:
+def _upstream(config: ProviderConfig, lasting: Lasting, inspection: Inspection) -> Upstream:
     return Upstream.of(
         config,
         PROVIDERS[config.type],
         KeyPool(config, states=lasting.keys, clock=lasting.clock),
-        Client(proxy=config.proxy, ca_file=config.ca_file),
+        Client(
+            proxy=config.proxy,
+            ca_file=config.ca_file,
+            on_handshake=partial(inspection.handshake, config.name),
+        ),
     )
 
 

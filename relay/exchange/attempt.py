@@ -15,7 +15,7 @@ from typing import Final
 from relay.breaker import classify
 from relay.breaker.classify import KeyFate, Next, Verdict
 from relay.clock import rfc3339
-from relay.errors import UpstreamError
+from relay.errors import InvalidRequest, UpstreamError
 from relay.exchange import count_tokens
 from relay.exchange.answer import Answer, keep
 from relay.exchange.committed import Committing
@@ -68,6 +68,8 @@ class Attempt:
             call = self._upstream.http.begin(out.request)
         except UpstreamError as error:
             return self._failed(error)
+        except ValueError as error:  # a query or header that no HTTP request can carry
+            raise InvalidRequest(str(error)) from error
         try:
             outcome = self._answered(call)
         except UpstreamError as error:

@@ -46,15 +46,13 @@ class Inspection:
             }
             log.debug("response headers", extra={"fields": fields})
 
-    def handshake(
-        self, provider: str, *, version: str, reused: bool, milliseconds: int | None
-    ) -> None:
-        """How a TLS connection came to be; `reused`: it, or its session, had served before."""
+    def handshake(self, provider: str, version: str, resumed: bool, seconds: float) -> None:  # noqa: FBT001  the shape of `relay.upstream.tls.OnHandshake`
+        """How a TLS connection came to be; `resumed`: with the session of an earlier one."""
         if self.tls and log.isEnabledFor(logging.DEBUG):
             fields = {
                 "provider": provider,
                 "tls_version": version,
-                "reused": reused,
-                "handshake_ms": milliseconds,
+                "resumed": resumed,
+                "handshake_ms": round(seconds * 1000),
             }
             log.debug("tls", extra={"fields": fields})

@@ -2,6 +2,7 @@
 
 from relay.secret import Secret
 from relay.upstream.pool import MAX_IDLE
+from relay.upstream.tls import OnHandshake
 from relay.upstream.transport import Call, Transport
 from relay.wire import UpstreamRequest
 
@@ -10,9 +11,16 @@ class Client:
     """Sends requests; one serves any number of greenlets and threads at once."""
 
     def __init__(
-        self, *, proxy: Secret | str = "", ca_file: str = "", max_idle: int = MAX_IDLE
+        self,
+        *,
+        proxy: Secret | str = "",
+        ca_file: str = "",
+        max_idle: int = MAX_IDLE,
+        on_handshake: OnHandshake | None = None,
     ) -> None:
-        self._transport = Transport(proxy=proxy, ca_file=ca_file, max_idle=max_idle)
+        self._transport = Transport(
+            proxy=proxy, ca_file=ca_file, max_idle=max_idle, on_handshake=on_handshake
+        )
 
     def __repr__(self) -> str:
         return f"Client({self._transport!r})"

@@ -1,16 +1,21 @@
 """TLS towards upstreams: one context a client, certificates always verified, sessions resumed."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Final
+from typing import Final, TypeAlias
 
 import certifi
 from gevent.socket import socket
 from gevent.ssl import SSLContext, SSLSocket
 
+from relay.clock import Clock, SystemClock
 from relay.upstream.target import Origin
 
+OnHandshake: TypeAlias = Callable[[str, bool, float], None]
+"""Told of every handshake: TLS version, whether a session was resumed, seconds it took."""
+
+_CLOCK: Final = SystemClock()
 _ALPN: Final[Sequence[str]] = ("http/1.1",)
 
 
@@ -21,7 +26,15 @@ class Tls:
     use: that takes 20 ms, and a plain http upstream never needs it.
     """
 
-    def __init__(self, ca_file: str = "") -> None:
+    def __init__(
+        self,
+        ca_file: str = "",
+        *,
+        clock: Clock = _CLOCK,
+        on_handshake: OnHandshake | None = None,
+    ) -> None:
+        self._clock = clock
+        self._on_handshake = on_handshake
         self._context = _context(ca_file) if ca_file else None
         self._making = Lock()  # guards `_context`: a session is good for its own context only
         self._sessions: dict[Origin, ssl.SSLSession] = {}
@@ -41,11 +54,15 @@ class Tls:
         except BaseException:
             sock.close()
             raise
+        began = self._clock.monotonic()
         try:
             wrapped.do_handshake()
         except BaseException:  # also a greenlet that is told to give up
             wrapped.close()
             raise
+        if self._on_handshake is not None:
+            resumed = bool(wrapped.session_reused)
+            self._on_handshake(wrapped.version() or "", resumed, self._clock.monotonic() - began)
         return wrapped
 
     def remember(self, origin: Origin, sock: SSLSocket) -> None:

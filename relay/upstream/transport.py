@@ -29,7 +29,7 @@ from relay.upstream.pool import MAX_IDLE, Pool
 from relay.upstream.proxy import Proxies
 from relay.upstream.raw import as_requests_response
 from relay.upstream.target import Target, target_of
-from relay.upstream.tls import Tls
+from relay.upstream.tls import OnHandshake, Tls
 from relay.wire import Timeouts, UpstreamRequest
 
 __all__ = ["Call", "Transport"]
@@ -55,10 +55,12 @@ class Transport(BaseAdapter):
         ca_file: str = "",
         max_idle: int = MAX_IDLE,
         clock: Clock = _CLOCK,
+        on_handshake: OnHandshake | None = None,
     ) -> None:
         super().__init__()
         setting = proxy.reveal() if isinstance(proxy, Secret) else proxy
-        self._connector = Connector(proxies=Proxies(setting), tls=Tls(ca_file), clock=clock)
+        tls = Tls(ca_file, clock=clock, on_handshake=on_handshake)
+        self._connector = Connector(proxies=Proxies(setting), tls=tls, clock=clock)
         self._pool = Pool(max_idle=max_idle, clock=clock)
         self._clock = clock
         self._others: dict[tuple[str, str], Transport] = {}
