@@ -114,6 +114,36 @@ def test_a_passed_stream_arrives_piece_by_piece(plain: Relay, plain_upstream: Up
     assert answer.content.endswith(b"data: 2\n\n")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html", b"<html>a file somebody stored</html>"),
+        ("application/json", b""),
+        ("application/json", b'{"type":"error","error":{"type":"api_error"}}'),
+        ("application/octet-stream", bytes(range(256)) * 10_000),
+    ],
+    ids=["html", "empty", "error", "binary"],
+)
+def test_what_an_endpoint_unknown_to_us_answers_is_not_judged(
+    plain: Relay, plain_upstream: Upstream, content_type: str, body: bytes
+) -> None:
+    plain_upstream.says(says(200, {"Content-Type": content_type}, body))
+    answer = plain.get("/v1/files/f/content")
+    assert (answer.status, answer.content) == (200, body)
+    assert answer.header("content-type") == content_type
+
+
+def test_head_and_no_content_pass(plain: Relay, plain_upstream: Upstream) -> None:
+    plain_upstream.says(says(200, {"Content-Length": "70", "Content-Type": "x/y"}))
+    connection = plain.connect()
+    answer = connection.ask("HEAD", "/v1/files/f")
+    assert (answer.status, answer.header("content-type")) == (200, "x/y")
+    assert plain_upstream.only().method == "HEAD"
+    plain_upstream.says(says(204, {}))
+    assert connection.ask("DELETE", "/v1/files/f").status == 204
+    assert connection.ask("GET", "/health").status == 200
+
+
 def test_a_passed_error_is_the_upstreams(plain: Relay, plain_upstream: Upstream) -> None:
     plain_upstream.says(says_error(404, "not_found_error", "no such file"))
     answer = plain.get("/v1/files/none")
