@@ -8,6 +8,7 @@ A message names the thing, the value and the rule or the way out; never a secret
 """
 
 import errno
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -15,13 +16,14 @@ class RelayError(Exception):
     """An answer made here, in the Anthropic error shape (behaviour 4.3).
 
     `should_retry` becomes `x-should-retry` when it is not None; `retry_after_s` becomes
-    `retry-after`, as whole seconds between 1 and 60.
+    `retry-after`, as whole seconds between 1 and 60. `headers` are further ones for the client.
     """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "api_error"
     should_retry: ClassVar[bool | None] = None
     retry_after_s: float | None = None
+    headers: Sequence[tuple[str, str]] = ()
 
 
 class InvalidRequest(RelayError):

@@ -56,13 +56,7 @@ class Committing:
         exchange = self._exchange
         config = exchange.means.config
         if config.routing.debug:
-            headers += debug_headers(
-                self._upstream,
-                self._credential,
-                strategy=config.routing.strategy,
-                model=exchange.settlement.model_sent,
-                attempts=exchange.settlement.attempts,
-            )
+            headers += debug_headers(exchange, self._upstream, self._credential)
         if self._credential.lease is not None:
             exchange.settlement.owes(self._credential.lease.release)
         exchange.settlement.committed()

@@ -1,21 +1,23 @@
 """The `X-CC-Relay-*` response headers, where `routing.debug` asks for them (behaviour 4.7)."""
 
+from relay.exchange.exchange import Exchange
 from relay.exchange.outbound import Credential
 from relay.exchange.upstream import Upstream
 
 
 def debug_headers(
-    upstream: Upstream, credential: Credential, *, strategy: str, model: str, attempts: int
+    exchange: Exchange, upstream: Upstream, credential: Credential
 ) -> list[tuple[str, str]]:
     """Who answered, and how it came to that. Key headers only for keys of a pool."""
+    settlement = exchange.settlement
     headers = [
         ("X-CC-Relay-Provider", upstream.name),
-        ("X-CC-Relay-Strategy", strategy),
+        ("X-CC-Relay-Strategy", exchange.means.config.routing.strategy),
         ("X-CC-Relay-Health", "closed"),
-        ("X-CC-Relay-Attempts", str(attempts)),
+        ("X-CC-Relay-Attempts", str(settlement.attempts)),
     ]
-    if model:
-        headers.append(("X-CC-Relay-Model", model))
+    if settlement.model_sent:
+        headers.append(("X-CC-Relay-Model", settlement.model_sent))
     if credential.lease is not None and upstream.is_pooled:
         headers += [
             ("X-CC-Relay-Key-ID", credential.lease.id),

@@ -142,7 +142,10 @@ class Failover:
         for failure in reversed(self._failures):
             if failure.answer is not None and failure.verdict.left is Left.ANSWER:
                 return failure.reply(self._exchange)
-        raise self._error()
+        error = self._error()
+        if self._failures and self._routing.debug:
+            error.headers = self._failures[-1].debug_headers(self._exchange)
+        raise error
 
     def _error(self) -> RelayError:
         if not self._failures:

@@ -31,13 +31,9 @@ class Failure:
         pooled = self.credential.is_ours and self.upstream.pool.total > 1
         reply = self.answer.reply(pooled=pooled)
         if exchange.means.config.routing.debug:
-            reply.headers.extend(
-                debug_headers(
-                    self.upstream,
-                    self.credential,
-                    strategy=exchange.means.config.routing.strategy,
-                    model=exchange.settlement.model_sent,
-                    attempts=exchange.settlement.attempts,
-                )
-            )
+            reply.headers.extend(self.debug_headers(exchange))
         return reply
+
+    def debug_headers(self, exchange: Exchange) -> list[tuple[str, str]]:
+        """The `X-CC-Relay-*` headers of this attempt."""
+        return debug_headers(exchange, self.upstream, self.credential)

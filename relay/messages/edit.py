@@ -8,7 +8,8 @@ positions:
     ^ a key, jump by the length of its slice, a comma, the next key …
 
 The walk takes one step for each *different* key, so it ends at the closing brace exactly when no
-key stands twice; a body that names a key twice has no one meaning, and is not readable here.
+key stands twice. Where one does, which is rare, a slower walk finds its own way over the values; a
+name that stands twice has no one meaning and counts as not there.
 
 Not done here: judging what a body says. One that is not readable is forwarded as it is
 (behaviour 4.6).
@@ -24,6 +25,8 @@ import msgspec
 
 _OPEN: Final = re.compile(rb"[ \t\r\n]*\{")
 _KEY: Final = re.compile(rb'[ \t\r\n]*"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+# A string, a bracket, or a number or word: what a value is made of, but for commas and colons.
+_TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]|[^\s"\[\]{},:]+', re.DOTALL)
 _COMMA: Final = re.compile(rb"[ \t\r\n]*,")
 _END: Final = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
 
@@ -68,7 +71,8 @@ class Members:
 def members(body: bytes) -> Members | None:
     """The members of a JSON object, or None.
 
-    None: no object, malformed, nested deeper than the parser goes, or a key that stands twice.
+    None: no object, malformed, or nested deeper than the parser goes. A key that stands twice is
+    no member.
     """
     try:
         return _located(body, _SLICES.decode(body), body)
@@ -94,7 +98,13 @@ def string_json(text: str) -> bytes:
 
 
 def _located(body: bytes, slices: Mapping[str, msgspec.Raw], read: bytes) -> Members | None:
-    """The positions of `slices` in `read`, the text they were cut from."""
+    """The positions of `slices` in `read`, the text they were cut from, which is sound JSON."""
+    spans = _walked(slices, read)
+    return Members(body, _scanned(read) if spans is None else spans)
+
+
+def _walked(slices: Mapping[str, msgspec.Raw], read: bytes) -> Mapping[str, tuple[int, int]] | None:
+    """The spans by the lengths of the slices; None if a key stands twice."""
     opened = _OPEN.match(read)
     if opened is None:
         return None
@@ -111,4 +121,35 @@ def _located(body: bytes, slices: Mapping[str, msgspec.Raw], read: bytes) -> Mem
             return None
         position = key.end() + len(memoryview(raw))
         spans[name] = (key.end(), position)
-    return Members(body, spans) if _END.fullmatch(read, position) else None
+    return spans if _END.fullmatch(read, position) else None
+
+
+def _scanned(read: bytes) -> Mapping[str, tuple[int, int]]:
+    """The spans of the keys that stand once, found value by value."""
+    spans: dict[str, tuple[int, int]] = {}
+    twice: set[str] = set()
+    opened = _OPEN.match(read)
+    position = opened.end() if opened else len(read)
+    while key := _KEY.match(read, position):
+        name = _STRING.decode(key.group().rstrip(b" \t\r\n:"))
+        end = _value_end(read, key.end())
+        if name in spans:
+            twice.add(name)
+        spans[name] = (key.end(), end)
+        comma = _COMMA.match(read, end)
+        position = comma.end() if comma else len(read)
+    return {name: span for name, span in spans.items() if name not in twice}
+
+
+def _value_end(read: bytes, start: int) -> int:
+    """Where the value ends that begins at `start`."""
+    depth = 0
+    for token in _TOKEN.finditer(read, start):
+        first = token.group()[:1]
+        if first in b"[{":
+            depth += 1
+        elif first in b"]}":
+            depth -= 1
+        if depth <= 0:
+            return token.end()
+    return len(read)

@@ -43,6 +43,7 @@ def error_reply(error: RelayError, request_id: str) -> Reply:
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("request-id", request_id),
+        *error.headers,
     ]
     if error.should_retry is not None:
         headers.append(("x-should-retry", "true" if error.should_retry else "false"))

@@ -82,15 +82,33 @@ def test_an_escaped_key_is_the_key_it_spells() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"model":"a","model":"a"}',
-        b'{"model":"a","x":1,"model":"b"}',
-        b'{"model":"a","mod\\u0065l":"a"}',
-        b'{"x":1,"x":12}',
-        b'{"x":12,"x":1}',
+        b'{"model":"a","model":"a","y": [1]}',
+        b'{"model":"a","x":1,"model":"b","y": [1] }',
+        b'{"y": [1], "model":"a","mod\\u0065l":"a"}',
+        b'{"model":{"model":1,"]":"}"},"y": [1],"model":"a"}',
+        b'{"model":12,"x":"}","model":1,"y": [1]}',
     ],
 )
-def test_a_key_that_stands_twice_is_not_readable(body: bytes) -> None:
-    assert edit.members(body) is None
+def test_a_key_that_stands_twice_is_no_member_and_the_others_are(body: bytes) -> None:
+    found = edit.members(body)
+
+    assert found is not None
+    assert found.span("model") is None
+    assert found.get("y") == b"[1]"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), VALUES), max_size=6))
+def test_keys_that_stand_once_are_found_among_those_that_stand_twice(
+    pairs: list[tuple[str, object]],
+) -> None:
+    text = ", ".join(f"{json.dumps(name)} : {json.dumps(value)}" for name, value in pairs)
+    names = [name for name, _ in pairs]
+
+    found = edit.members(f"{{{text}}}".encode())
+
+    assert found is not None
+    once = {name: value for name, value in pairs if names.count(name) == 1}
+    assert {name: json.loads(found.get(name) or b"") for name in found.spans} == once
 
 
 @pytest.mark.parametrize(
