@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from relay.errors import RelayError, StreamCut
+from relay.errors import InvalidRequest, RelayError, StreamCut
 from relay.exchange.settle import Settlement
 from relay.messages.usage import Usage
 from tests.exchange.conftest import Drive, Lines
@@ -168,13 +168,15 @@ def test_the_line_tells_what_was_asked_served_and_used(
     assert 0 <= ended["first_byte_ms"] <= ended["duration_ms"]
 
 
-def test_a_fault_in_an_attempt_gives_the_key_back(drive: Drive, a: Upstream) -> None:
-    driven = drive(config(provider("A", a, "k1")))
+@pytest.mark.parametrize("query", ["blank here", "caf\xe9", "a\x00b"])
+def test_a_query_no_request_can_carry_is_refused_and_the_key_given_back(
+    driven: Driven, a: Upstream, query: str
+) -> None:
+    with pytest.raises(InvalidRequest):
+        driven.begin(MSG, query=query)
 
-    with pytest.raises(ValueError, match="URL"):
-        driven.begin(MSG, query="blank here")
-
-    assert driven.in_flight("A", "k1") == 0
+    assert nothing_is_held(driven)
+    assert not a.requests
 
 
 # The account itself

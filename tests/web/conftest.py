@@ -39,8 +39,7 @@ def start_app(tmp_path: Path) -> Iterator[StartApp]:
     def start(settings: Mapping[str, Any]) -> App:
         folder = tmp_path / str(len(running))
         folder.mkdir()
-        logged = {"logging": {"output": str(folder / "log"), "format": "json"}}
-        running.append(App(folder, logged | dict(settings)))
+        running.append(App(folder, settings))
         return running[-1]
 
     yield start

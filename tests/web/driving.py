@@ -96,7 +96,9 @@ class App:
         """Put another configuration into the file."""
         if not isinstance(settings, str):
             server = {"listen": "127.0.0.1:0"} | settings["server"]
-            whole = {"state": {"dir": str(self._folder / "state")}} | dict(settings)
+            logged = {"output": str(self._folder / "log"), "format": "json"}
+            whole = {"state": {"dir": str(self._folder / "state")}, "logging": logged}
+            whole |= settings
             settings = json.dumps(whole | {"server": server}, ensure_ascii=False)
         self.path.write_text(settings, encoding="utf-8")
 
