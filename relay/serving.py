@@ -88,7 +88,8 @@ def _on_exit(_arbiter: "Arbiter") -> None:
 
 
 def _post_worker_init(worker: "Worker") -> None:
-    from relay.web import draining, malformed  # noqa: PLC0415  only after the worker has patched
+    # Only here, after the worker has patched the standard library.
+    from relay.web import connections, draining, malformed  # noqa: PLC0415
 
     worker.handle_error = malformed.answered_here(worker)
-    draining.follow(worker)
+    draining.follow(worker, connections.Connections(worker))

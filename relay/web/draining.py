@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import gevent
 
+from relay.web.connections import Connections
 from relay.web.current import EXTENSION, Relay
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ log = logging.getLogger("relay.web")
 _LOOK_EVERY_S: Final = 0.1
 
 
-def follow(worker: "Worker") -> None:
+def follow(worker: "Worker", connections: Connections) -> None:
     """Watch, in a greenlet, whether gunicorn wants this worker to stop."""
     relay: Relay = worker.wsgi.extensions[EXTENSION]
-    gevent.spawn(_follow, worker, relay)
+    gevent.spawn(_follow, worker, connections, relay)
 
 
-def _follow(worker: "Worker", relay: Relay) -> None:
+def _follow(worker: "Worker", connections: Connections, relay: Relay) -> None:
     while worker.alive:
         gevent.sleep(_LOOK_EVERY_S)
     running, clock = relay.lasting.running, relay.lasting.clock
@@ -38,3 +39,4 @@ def _follow(worker: "Worker", relay: Relay) -> None:
     if running.count:
         log.warning("ending what is still open", extra={"fields": {"open": running.count}})
         relay.lasting.watch.drain()
+    connections.close_idle()  # last: until now a health check could still learn of the drain

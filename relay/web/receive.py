@@ -13,6 +13,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from relay.clock import Clock
 from relay.config.model import ServerConfig
 from relay.errors import BodyTooLarge, BodyTooSlow, ClientLeft, InvalidRequest
+from relay.web.connections import AWAITS_CONTINUE, CONTINUE
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -67,6 +68,8 @@ def body_of(
     stream = environ["wsgi.input"]
     if announced is None and not environ.get("wsgi.input_terminated"):
         return b""  # neither length nor chunks: there is no body
+    if getattr(stream, AWAITS_CONTINUE, False):
+        environ["gunicorn.socket"].sendall(CONTINUE)
     with _framing():
         body = _read(stream, announced, limit, limits.body_timeout_ms / 1000, clock)
     if announced is not None and len(body) < announced:
