@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 
 from relay.config.loading import load
 from relay.config.model import Config
-from relay.errors import RelayError, StreamCut
+from relay.errors import ClientLeft, RelayError, StreamCut
 from relay.exchange import failover, inbound, passage
 from relay.exchange.exchange import Exchange
 from relay.exchange.inbound import MESSAGES, Inbound
@@ -24,7 +24,7 @@ from relay.keys.pool import KeyStates
 from relay.limits.slots import Slots
 from relay.runtime import Runtime
 from relay.secret import Secret
-from relay.stream.disconnect import Absent, ClientWatch
+from relay.stream.disconnect import Absent, ClientWatch, Presence
 from tests.scripted.client import MSG
 
 NO_HEADERS: Mapping[str, str] = {}
@@ -134,6 +134,7 @@ class Driven:
         query: str = "",
         method: str = "POST",
         names_itself: bool = False,
+        presence: Presence | None = None,
     ) -> Reply:
         """The reply, its body untouched. Raises: as `failover.serve`."""
         asked = inbound.read(
@@ -147,14 +148,17 @@ class Driven:
         )
         own_path = path in (MESSAGES, inbound.COUNT_TOKENS)
         serve = failover.serve if own_path else passage.serve
-        exchange = self.exchange(asked)
+        exchange = self.exchange(asked, presence or Absent())
         try:
             return serve(exchange)
-        except RelayError as error:  # as the error handler of `relay.web` does
+        except RelayError as error:  # as the error handlers of `relay.web` do
             exchange.settlement.end(error.status, error.type)
             raise
+        except ClientLeft:
+            exchange.settlement.end(499, "client_left")
+            raise
 
-    def exchange(self, asked: Inbound) -> Exchange:
+    def exchange(self, asked: Inbound, presence: Presence) -> Exchange:
         """What the views make of a request."""
         means = self.runtime.means
         lasting = self.lasting
@@ -169,7 +173,7 @@ class Driven:
             client=self.runtime.gatekeeper.admit(asked.headers),
             means=means,
             settlement=settlement,
-            presence=Absent(),
+            presence=presence,
             model=means.catalogue.resolve(asked.model) if asked.model else "",
         )
 

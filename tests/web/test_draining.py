@@ -9,6 +9,7 @@ from flask import Flask
 
 from relay.stream.drain import Draining
 from relay.web import draining
+from relay.web.connections import Connections
 from tests.scripted.config import config, provider
 from tests.scripted.upstream import Upstream
 from tests.web.conftest import StartApp
@@ -24,6 +25,12 @@ class Worker:
     pid: int = 1
     seen: list[Any] = field(default_factory=list)
 
+    def handle(self, *_: object) -> None:
+        """Serves no connection here."""
+
+    def handle_request(self, *_: object) -> None:
+        """Serves no request here."""
+
 
 def wait_for(what: Any, within_s: float = 3.0) -> None:
     with gevent.Timeout(within_s):
@@ -36,7 +43,7 @@ def worker(start_app: StartApp, a: Upstream) -> Worker:
     app = start_app(config(provider("p", a, "k1"), server={"drain_ms": 150}))
     made = Worker(app.flask)
     made.seen.append(app)
-    draining.follow(made)
+    draining.follow(made, Connections(made))
     return made
 
 
