@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.http.conftest import StartRelay
 from tests.scripted import messages, processes
 from tests.scripted.answers import Answer, says, says_message, streams
 from tests.scripted.client import MSG, STREAM_MSG, Connection, head
+from tests.scripted.config import config, provider
 from tests.scripted.relay import Relay
 from tests.scripted.upstream import Upstream
 from tests.scripted.waiting import until
@@ -127,6 +129,22 @@ def test_a_client_that_reads_nothing_holds_back_only_itself(
     assert not request.answered.is_set()
     slow.close()
     assert request.closed.wait(2)
+
+
+def test_a_client_that_takes_no_byte_is_dropped(
+    start_relay: StartRelay, plain_upstream: Upstream
+) -> None:
+    server = {"write_timeout_ms": 1000}
+    relay = start_relay(config(provider("p", plain_upstream, "k1"), server=server), workers=1)
+    flood = messages.text_block(0, "x" * 200_000)[1]
+    plain_upstream.says(streams(*messages.beginning(), *[flood] * 400))
+    stuck = relay.connect()
+    stuck.begin("POST", "/v1/messages", STREAM_MSG)
+    request = plain_upstream.wait_for(1)[0]
+    assert request.closed.wait(5)
+    assert request.closed_at is not None
+    assert request.closed_at - request.arrived_at > 0.9
+    assert not request.answered.is_set()
 
 
 def test_nothing_is_left_of_clients_that_left(

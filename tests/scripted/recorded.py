@@ -21,6 +21,8 @@ class Recorded:
     closed_at: float | None = None
     """When the peer was seen to have closed the connection."""
     closed: Event = field(default_factory=Event)
+    wrote_at: list[float] = field(default_factory=list)
+    """When each `bytes` step of the answer had been written."""
     answered: Event = field(default_factory=Event)
     """Set when the scripted answer is written to its end."""
 

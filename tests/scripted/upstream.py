@@ -157,6 +157,8 @@ class Upstream:
                 if request.method != "HEAD":
                     for step in answer.steps:
                         self._take(connected, step, answer)
+                        if isinstance(step, bytes):
+                            request.wrote_at.append(time.monotonic())
             request.answered.set()
             return self._end(connected, answer)
         except (PeerGone, ConnectionError):
