@@ -14,7 +14,7 @@ from flask import Flask
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 
 from relay.clock import SystemClock
-from relay.config import loading, overriding
+from relay.config import binding, loading, overriding
 from relay.config.loading import ConfigRefused
 from relay.config.model import Config
 from relay.config.watching import ConfigWatch
@@ -44,12 +44,13 @@ def create_app(config_path: str | Path | None = None) -> Flask:
     path = loading.find(config_path, os.environ, Path.cwd())
     reloading = Reloading(path)  # before the file is read: no change in between is lost
     config = _load(path, os.environ)
+    config = binding.apply(config, binding.of(os.environ, config))
     _configure_logs(config)
     lasting = _lasting(config)
     relay = current.Relay(runtime=Runtime.of(config, lasting), lasting=lasting)
     app = _flask(relay)
     app.extensions["cc-relay-reloading"] = reloading
-    reloading.start(relay)
+    reloading.start(relay, binding.of(os.environ, config))
     if config.warnings and _once(config).is_mine(f"started {_held(path)!r}"):
         fields = {"path": str(path), "warnings": list(config.warnings)}
         log.warning("config has warnings", extra={"fields": fields})
@@ -63,11 +64,16 @@ class Reloading:
         """Remember what the file holds now."""
         self._path = path
         self._relay: current.Relay | None = None
+        self._bound = ""
+        self._began: Config | None = None
         self._watch = ConfigWatch(path, self.reload)
 
-    def start(self, relay: current.Relay) -> None:
-        """Begin watching, in a thread (a greenlet, where threads are patched)."""
-        self._relay = relay
+    def start(self, relay: current.Relay, bound: str) -> None:
+        """Begin watching, in a thread (a greenlet, where threads are patched).
+
+        `bound`: the address clients connect to, which no reload changes.
+        """
+        self._relay, self._bound, self._began = relay, bound, relay.runtime.config
         self._watch.start()
 
     def close(self) -> None:
@@ -80,7 +86,7 @@ class Reloading:
         if relay is None:
             return
         try:
-            config = _load(self._path, os.environ)
+            config = binding.apply(_load(self._path, os.environ), self._bound)
         except ConfigRefused as refused:
             self._refused(relay.runtime.config, refused)
             return
@@ -88,21 +94,23 @@ class Reloading:
         relay.runtime = Runtime.of(config, relay.lasting)
         old.close()
         _configure_logs(config)
-        self._loaded(old.config, config)
+        self._loaded(self._began or old.config, config)
 
     def _refused(self, in_force: Config, refused: ConfigRefused) -> None:
         if _once(in_force).is_mine(f"refused {_held(self._path)!r}"):
             fields = {"path": str(self._path), "faults": list(refused.faults)}
             log.error("config refused, the old one stays in force", extra={"fields": fields})
 
-    def _loaded(self, old: Config, new: Config) -> None:
-        if _once(old).is_mine(f"loaded {_held(self._path)!r}"):
+    def _loaded(self, began: Config, new: Config) -> None:
+        if _once(began).is_mine(f"loaded {_held(self._path)!r}"):
+            needs_restart = _needs_restart(began, new)
             fields = {
                 "path": str(self._path),
-                "needs_restart": _needs_restart(old, new) or None,
+                "needs_restart": needs_restart or None,
                 "warnings": list(new.warnings) or None,
             }
-            log.info("config loaded", extra={"fields": fields})
+            level = logging.WARNING if needs_restart else logging.INFO
+            log.log(level, "config loaded", extra={"fields": fields})
 
 
 def _load(path: Path, environ: Mapping[str, str]) -> Config:

@@ -63,7 +63,7 @@ class Runtime:
         """Why no request could be served just now: names and reason words; empty when ready."""
         if self.means.lasting.running.draining:
             return ["draining"]
-        if any(_is_selectable(upstream) for upstream in self.means.upstreams):
+        if not all(upstream.pool.is_resting for upstream in self.means.upstreams):
             return []
         return [f"{upstream.name}: every key is resting" for upstream in self.means.upstreams]
 
@@ -106,7 +106,3 @@ def _inspection(config: Config) -> Inspection:
         tls=options.log_tls_metrics,
         max_body_bytes=options.max_body_log_size,
     )
-
-
-def _is_selectable(upstream: Upstream) -> bool:
-    return not upstream.pool.total or upstream.pool.available > 0

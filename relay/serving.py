@@ -12,9 +12,9 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from relay.config import loading, overriding
+from relay.config import binding, loading, overriding
 from relay.config.loading import ConfigRefused
 from relay.config.model import Config
 from relay.observe import logs
@@ -44,10 +44,14 @@ def settings() -> dict[str, object]:
             loading.load(path, os.environ), overriding.from_environ(os.environ)
         )
     except ConfigRefused as refused:
-        for fault in refused.faults:
-            print(fault, file=sys.stderr)  # noqa: T201  there is no log yet
-        raise SystemExit(1) from None
+        _refuse(refused)
     return of(config)
+
+
+def _refuse(refused: ConfigRefused) -> NoReturn:
+    for fault in refused.faults:
+        print(fault, file=sys.stderr)  # noqa: T201  there is no log yet
+    raise SystemExit(1)
 
 
 def of(config: Config) -> dict[str, object]:
@@ -69,10 +73,32 @@ def of(config: Config) -> dict[str, object]:
         "accesslog": None,
         "loglevel": "warning",
         "proc_name": "cc-relay",
+        "on_starting": partial(_on_starting, config),
         "when_ready": partial(_when_ready, config),
         "on_exit": _on_exit,
         "post_worker_init": _post_worker_init,
     }
+
+
+def _on_starting(config: Config, arbiter: "Arbiter") -> None:
+    """Before a socket is open: gunicorn's own `--bind` may be wider than the file."""
+    binds = [_text(address) for address in arbiter.cfg.address]
+    bound = binding.widest(binds, config.server.listen)
+    try:
+        binding.apply(config, bound)
+    except ConfigRefused as refused:
+        _refuse(refused)
+    os.environ[binding.VARIABLE] = bound
+
+
+def _text(address: object) -> str:
+    match address:
+        case (str(host), int(port)):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case str():
+            return f"unix:{address}"
+        case _:  # a descriptor that was handed over: whoever opened it decided
+            return "unix:"
 
 
 def _when_ready(config: Config, arbiter: "Arbiter") -> None:

@@ -13,21 +13,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.breaker import classify
-from relay.breaker.classify import KeyFate, Next, Verdict
-from relay.clock import rfc3339
+from relay.breaker.classify import Next, Verdict
 from relay.errors import InvalidRequest, UpstreamError
 from relay.exchange import count_tokens
 from relay.exchange.answer import Answer, keep
 from relay.exchange.committed import Committing
 from relay.exchange.exchange import Exchange
 from relay.exchange.failure import Failure
-from relay.exchange.inbound import COUNT_TOKENS
+from relay.exchange.inbound import COUNT_TOKENS, MESSAGES
+from relay.exchange.key_judge import KeyJudge
 from relay.exchange.late import LateResponse
 from relay.exchange.outbound import Credential, outbound
 from relay.exchange.reply import Reply
 from relay.exchange.upstream import Upstream
-from relay.keys.pool import Lease
-from relay.keys.rest import exhausted_s, rest_s
 from relay.stream.body import ReadsBytes
 from relay.stream.gate import Committed, Refused
 from relay.upstream.call import Call
@@ -46,7 +44,9 @@ class Attempt:
         self._upstream = upstream
         self._credential = credential
         self._means = exchange.means
-        self._lease = credential.lease
+        self._lease = lease = credential.lease
+        self._key = None if lease is None else KeyJudge(exchange.means, upstream, lease)
+        self._began = exchange.means.lasting.clock.monotonic()
 
     def run(self) -> Reply | Failure:
         """Send and judge. The lease is given back by the failure, or by the body's end."""
@@ -83,23 +83,48 @@ class Attempt:
         return outcome
 
     def _answered(self, call: Call) -> Reply | Failure:
-        exchange = self._exchange
-        asked_stream = exchange.inbound.stream
+        asked_stream = self._exchange.inbound.stream
         wait_s = self._means.config.routing.gate.first_event_ms / 1000 if asked_stream else None
         response = call.head(wait_s)
         if response is None:
-            return self._commit(LateResponse(call, self._means.lasting.clock)).unanswered()
-        exchange.means.inspection.response(
-            exchange.inbound.request_id, self._upstream.name, response.status, response.headers
-        )
-        self._learn(response)
+            return self._unanswered(call)
+        self._see(response)
         if response.status not in _OK:
             return self._refused(response)
+        if self._exchange.inbound.path not in (MESSAGES, COUNT_TOKENS):
+            return self._commit(response).passed(response)
         admitted = self._means.gate.admit(response, sent_at=call.sent_at)
         if isinstance(admitted, Committed):
-            self._worked()
             return self._commit(response).answered(response, admitted)
         return self._unusable(admitted)
+
+    def _unanswered(self, call: Call) -> Reply:
+        late = LateResponse(
+            call,
+            self._means.lasting.clock,
+            ours=self._credential.is_ours,
+            on_answer=self._see_late,
+        )
+        return self._commit(late).unanswered()
+
+    def _see(self, response: UpstreamResponse) -> None:
+        """What every answer teaches, whatever becomes of it."""
+        self._means.inspection.response(
+            self._exchange.inbound.request_id,
+            self._upstream.name,
+            response.status,
+            response.headers,
+        )
+        if self._key is not None:
+            self._key.learn(response.headers)
+            if response.status in _OK:
+                self._key.worked()
+
+    def _see_late(self, response: UpstreamResponse) -> None:
+        self._see(response)
+        if self._key is not None:
+            verdict = classify.of_status(response.status, ours=True)
+            self._key.failed(verdict.key, response.headers)
 
     def _commit(self, source: ReadsBytes) -> Committing:
         return Committing(self._exchange, self._upstream, self._credential, source)
@@ -108,12 +133,12 @@ class Attempt:
         status = response.status
         if self._exchange.inbound.path == COUNT_TOKENS and status in count_tokens.UNKNOWN_HERE:
             response.close()
-            count_tokens.remember(self._means.lasting, self._upstream.name)
+            count_tokens.remember(self._means.lasting, self._upstream)
             self._release()
             return count_tokens.estimated(self._exchange.inbound)
         verdict = classify.of_status(status, ours=self._credential.is_ours)
         if verdict.next is Next.NONE:
-            return self._commit(response).refused(response)
+            return self._commit(response).passed(response)
         answer = keep(response, self._means.lasting.clock)
         return self._failure(verdict, f"answered {status}", answer, response.headers)
 
@@ -142,60 +167,18 @@ class Attempt:
         answer: Answer | None = None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Failure:
-        lease = self._lease
-        log.warning(
-            "attempt failed",
-            extra={
-                "fields": {
-                    "provider": self._upstream.name,
-                    "key": lease.id if lease else None,
-                    "outcome": verdict.scope.name.lower(),
-                    "reason": reason,
-                }
-            },
-        )
-        if lease is not None:
-            self._judge_key(verdict.key, lease, headers)
+        took_s = self._means.lasting.clock.monotonic() - self._began
+        fields = {
+            "provider": self._upstream.name,
+            "key": self._lease.id if self._lease else None,
+            "outcome": verdict.scope.name.lower(),
+            "reason": reason,
+            "ms": round(took_s * 1000),
+        }
+        log.warning("attempt failed", extra={"fields": fields})
+        if self._key is not None:
+            self._key.failed(verdict.key, headers)
         return Failure(self._upstream, self._credential, verdict, answer, reason)
-
-    def _judge_key(self, fate: KeyFate, lease: Lease, headers: Sequence[tuple[str, str]]) -> None:
-        pool, health = self._upstream.pool, self._means.config.health
-        clock = self._means.lasting.clock
-        if fate is KeyFate.RESTS:
-            seconds = rest_s(
-                headers,
-                now_wall=clock.wall(),
-                default_s=health.cooldown.default_ms / 1000,
-                max_s=health.cooldown.max_ms / 1000,
-            )
-            pool.rest(lease.position, seconds)
-            log.warning("key rests", extra=self._until(lease, seconds))
-        elif fate is KeyFate.SET_ASIDE:
-            seconds = health.key_disabled_ms / 1000
-            pool.set_aside(lease.position, seconds)
-            log.error("key set aside: the provider refused it", extra=self._until(lease, seconds))
-
-    def _learn(self, response: UpstreamResponse) -> None:
-        """A key whose last permitted request this was rests until its reset (behaviour 9.4)."""
-        lease = self._lease
-        if lease is not None:
-            seconds = exhausted_s(
-                response.headers,
-                now_wall=self._means.lasting.clock.wall(),
-                max_s=self._means.config.health.cooldown.max_ms / 1000,
-            )
-            if seconds > 0:
-                self._upstream.pool.rest(lease.position, seconds)
-
-    def _worked(self) -> None:
-        lease = self._lease
-        if lease is not None and self._upstream.pool.restore(lease.position):
-            fields = {"provider": self._upstream.name, "key": lease.id}
-            log.info("key is back", extra={"fields": fields})
-
-    def _until(self, lease: Lease, seconds: float) -> dict[str, dict[str, str]]:
-        until = rfc3339(self._means.lasting.clock.wall() + seconds)
-        return {"fields": {"provider": self._upstream.name, "key": lease.id, "until": until}}
 
     def _release(self) -> None:
         if self._lease is not None:

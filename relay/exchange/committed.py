@@ -37,8 +37,10 @@ class Committing:
         """A success: what the gate held first, then the rest as it comes."""
         return self._reply(response.status, self._relayed_headers(response), admitted)
 
-    def refused(self, response: UpstreamResponse) -> Reply:
-        """An error answer that nobody else is asked about, relayed as it is."""
+    def passed(self, response: UpstreamResponse) -> Reply:
+        """An answer nobody has to look into, relayed as it is: an error that nobody else is asked
+        about, or whatever another path than the messages' brings.
+        """
         coding = dict(response.headers).get("content-encoding", "")
         headers = self._relayed_headers(response)
         return self._reply(response.status, headers, Committed(b"", PlainWatch(coding)))

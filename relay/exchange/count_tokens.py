@@ -7,6 +7,7 @@ import msgspec
 from relay.exchange.inbound import Inbound
 from relay.exchange.lasting import Lasting
 from relay.exchange.reply import Reply
+from relay.exchange.upstream import Upstream
 from relay.messages.estimate import estimate
 
 UNKNOWN_HERE: Final = frozenset({404, 405, 501})
@@ -15,14 +16,15 @@ UNKNOWN_HERE: Final = frozenset({404, 405, 501})
 _REMEMBERED_S: Final = 3600.0
 
 
-def remember(lasting: Lasting, provider: str) -> None:
-    """Do not ask this provider to count for an hour."""
-    lasting.uncounted[provider] = lasting.clock.monotonic() + _REMEMBERED_S
+def remember(lasting: Lasting, upstream: Upstream) -> None:
+    """Do not ask this upstream to count for an hour."""
+    lasting.uncounted[upstream.name, upstream.base_url] = lasting.clock.monotonic() + _REMEMBERED_S
 
 
-def is_unknown(lasting: Lasting, provider: str) -> bool:
-    """Whether the provider said within the hour that it counts no tokens."""
-    return lasting.uncounted.get(provider, 0.0) > lasting.clock.monotonic()
+def is_unknown(lasting: Lasting, upstream: Upstream) -> bool:
+    """Whether the upstream said within the hour that it counts no tokens."""
+    until = lasting.uncounted.get((upstream.name, upstream.base_url), 0.0)
+    return until > lasting.clock.monotonic()
 
 
 def estimated(inbound: Inbound) -> Reply:

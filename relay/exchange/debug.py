@@ -1,8 +1,14 @@
 """The `X-CC-Relay-*` response headers, where `routing.debug` asks for them (behaviour 4.7)."""
 
+from typing import Final
+from urllib.parse import quote
+
 from relay.exchange.exchange import Exchange
 from relay.exchange.outbound import Credential
 from relay.exchange.upstream import Upstream
+
+# A client names the model as it likes; what no header can carry is percent-encoded.
+_SENDABLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
 
 def debug_headers(
@@ -17,7 +23,7 @@ def debug_headers(
         ("X-CC-Relay-Attempts", str(settlement.attempts)),
     ]
     if settlement.model_sent:
-        headers.append(("X-CC-Relay-Model", settlement.model_sent))
+        headers.append(("X-CC-Relay-Model", quote(settlement.model_sent, safe=_SENDABLE)))
     if credential.lease is not None and upstream.is_pooled:
         headers += [
             ("X-CC-Relay-Key-ID", credential.lease.id),

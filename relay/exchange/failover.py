@@ -16,10 +16,10 @@ from relay.errors import (
 )
 from relay.exchange import count_tokens
 from relay.exchange.attempt import Attempt
+from relay.exchange.credentials import Credentials
 from relay.exchange.exchange import Exchange
 from relay.exchange.failure import Failure
 from relay.exchange.inbound import COUNT_TOKENS
-from relay.exchange.outbound import Credential
 from relay.exchange.reply import Reply
 from relay.exchange.upstream import Upstream
 from relay.keys.pool import Resting
@@ -46,7 +46,7 @@ class Failover:
         self._route = route
         self._routing = exchange.means.config.routing
         self._clock = exchange.means.lasting.clock
-        self._tried: set[tuple[str, int]] = set()
+        self._credentials = Credentials(exchange)
         self._failures: list[Failure] = []
         self._waits_s: list[float] = []
         self._first_failure_at = 0.0
@@ -81,11 +81,11 @@ class Failover:
     def _ask(self, upstream: Upstream, *, last_resort: bool) -> Reply | Next:
         """Try this upstream's keys. KEY: none of them is to be had; PROVIDER: leave it alone."""
         lasting, inbound = self._exchange.means.lasting, self._exchange.inbound
-        if inbound.path == COUNT_TOKENS and count_tokens.is_unknown(lasting, upstream.name):
+        if inbound.path == COUNT_TOKENS and count_tokens.is_unknown(lasting, upstream):
             return count_tokens.estimated(inbound)
         # One key more for a provider, while another provider could answer instead (8.3).
         tries = 2 if len(self._route) > 1 else max(upstream.pool.total, 1)
-        for _ in range(tries):
+        while self._credentials.tries(upstream) < tries:
             outcome = self._try(upstream, last_resort=last_resort)
             if outcome is None:
                 break
@@ -97,7 +97,10 @@ class Failover:
         """One attempt; None while there is no credential to make it with."""
         if not self._may_go_on():
             return Next.NONE
-        credential = self._credential(upstream, last_resort=last_resort)
+        credential = self._credentials.take(upstream, last_resort=last_resort)
+        if isinstance(credential, Resting):
+            self._waits_s.append(credential.wait_s)
+            return None
         if credential is None:
             return None
         outcome = Attempt(self._exchange, upstream, credential).run()
@@ -105,23 +108,6 @@ class Failover:
             return outcome
         self._failed(outcome)
         return outcome.verdict.next
-
-    def _credential(self, upstream: Upstream, *, last_resort: bool) -> Credential | None:
-        """What to show this upstream (behaviour 5.2), or None while no key is to be had."""
-        own = upstream.passes(self._exchange.client)
-        if own is not None or not upstream.pool.total:
-            position = -1  # the client's own, or nobody's: once for an upstream
-            if (upstream.name, position) in self._tried:
-                return None
-            self._tried.add((upstream.name, position))
-            return Credential(None, own or {})
-        tried = {position for name, position in self._tried if name == upstream.name}
-        lease = upstream.pool.lease(exclude=tried, last_resort=last_resort)
-        if isinstance(lease, Resting):
-            self._waits_s.append(lease.wait_s)
-            return None
-        self._tried.add((upstream.name, lease.position))
-        return Credential(lease)
 
     def _may_go_on(self) -> bool:
         if not self._failures:

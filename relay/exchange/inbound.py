@@ -53,7 +53,7 @@ def read(  # noqa: PLR0913  what a request consists of
         body=body,
         members=members,
         model=(members.string("model") if members else None) or "",
-        stream=members is not None and members.get("stream") == b"true",
+        stream=path == MESSAGES and members is not None and members.get("stream") == b"true",
         request_id=request_id,
         names_itself=names_itself,
     )

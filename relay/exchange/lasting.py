@@ -39,5 +39,5 @@ class Lasting:
     slots: Slots
     watch: ClientWatch
     running: Running
-    uncounted: dict[str, float] = field(default_factory=dict)
-    """Provider name → monotonic seconds until which it is known to count no tokens (4.10)."""
+    uncounted: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Provider name and base URL → monotonic seconds until which it counts no tokens (4.10)."""

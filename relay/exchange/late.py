@@ -4,6 +4,7 @@ The client already has `200 text/event-stream` without a content coding. What co
 to fit that; what should have been an error status becomes `LateRefusal`.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -18,6 +19,8 @@ from relay.wire import UpstreamResponse
 
 _TYPES: Final = {
     400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",
@@ -26,14 +29,25 @@ _TYPES: Final = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_CREDENTIAL_REFUSED: Final = (401, 403)
 
 
 class LateResponse:
     """The body of a call whose headers are still awaited; read like any response body."""
 
-    def __init__(self, call: Call, clock: Clock) -> None:
+    def __init__(
+        self,
+        call: Call,
+        clock: Clock,
+        *,
+        ours: bool,
+        on_answer: Callable[[UpstreamResponse], None],
+    ) -> None:
+        """`ours`: the credential is; `on_answer` is told of the answer, once there is one."""
         self._call = call
         self._clock = clock
+        self._ours = ours
+        self._on_answer = on_answer
         self._response: UpstreamResponse | None = None
         self._decoder: decode.Decoder | None = None
 
@@ -70,6 +84,7 @@ class LateResponse:
             raise LateRefusal("api_error", str(error)) from error
         if response is None:
             return None
+        self._on_answer(response)
         headers = dict(response.headers)
         if response.status != 200 or not _is_events(headers):  # noqa: PLR2004  OK
             raise self._refusal(response)
@@ -82,8 +97,10 @@ class LateResponse:
 
     def _refusal(self, response: UpstreamResponse) -> LateRefusal:
         status = response.status
-        error_type = _TYPES.get(status, "api_error")
-        return LateRefusal(error_type, _message(keep(response, self._clock), status))
+        answer = keep(response, self._clock)
+        if self._ours and status in _CREDENTIAL_REFUSED:  # no error of the client
+            return LateRefusal("api_error", "the provider refused the credential configured for it")
+        return LateRefusal(_TYPES.get(status, "api_error"), _message(answer, status))
 
 
 def _is_events(headers: dict[str, str]) -> bool:

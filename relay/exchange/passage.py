@@ -1,6 +1,7 @@
 """Other paths of `/v1/`: batches, files, whatever comes; relayed as they are (behaviour 4.1).
 
-They belong to the first enabled `anthropic` provider. Nothing is retried.
+They belong to the first enabled `anthropic` provider; another key of it may be asked, but no other
+provider.
 """
 
 from relay.errors import Forbidden, NotFound

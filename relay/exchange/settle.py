@@ -7,11 +7,14 @@ Whatever way an exchange ends (refused, answered, streamed to the end, broken, l
 `end` is called, and only the first call counts.
 """
 
+import logging
 from collections.abc import Callable
 
 from relay.exchange.lasting import Lasting
 from relay.messages.usage import Usage
 from relay.observe.access import ExchangeRecord, log_exchange
+
+log = logging.getLogger("relay.exchange")
 
 NO_USAGE = Usage()
 
@@ -59,8 +62,7 @@ class Settlement:
         if self._ended:
             return
         self._ended = True
-        while self._owed:
-            self._owed.pop()()
+        self._give_back()
         log_exchange(
             ExchangeRecord(
                 request_id=self._request_id,
@@ -80,6 +82,13 @@ class Settlement:
                 mutations=self.mutations,
             )
         )
+
+    def _give_back(self) -> None:
+        while self._owed:
+            try:
+                self._owed.pop()()
+            except Exception:  # the others are owed all the same
+                log.exception("something was not given back")
 
     def _elapsed_ms(self) -> int:
         return round((self._lasting.clock.monotonic() - self._began) * 1000)

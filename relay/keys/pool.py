@@ -108,6 +108,13 @@ class KeyPool:
         now = self._clock.monotonic()
         return sum(_is_usable(member.state, now) for member in self._members.values())
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether there are keys and each of them rests. One set aside may serve as last resort."""
+        now = self._clock.monotonic()
+        states = [member.state for member in self._members.values()]
+        return bool(states) and all(state.rests_until > now for state in states)
+
     def lease(self, exclude: Collection[int] = (), *, last_resort: bool = False) -> Lease | Resting:
         """Claim the next usable key of the highest key priority, none of `exclude` (positions).
 

@@ -67,7 +67,7 @@ def _http_error(error: HTTPException) -> PreparedResponse:
     if isinstance(error, NotFound):
         return _relay_error(errors.NotFound(f"{path} is not a path of this relay"))
     if isinstance(error, MethodNotAllowed):
-        allow = ", ".join(sorted(error.valid_methods or ()))
+        allow = ", ".join(sorted({*(error.valid_methods or ())} - {"OPTIONS"}))
         return _relay_error(errors.MethodNotAllowed(request.method, path, allow))
     if (error.code or 500) >= 500:  # noqa: PLR2004  5xx: Flask's wrapping of a fault of ours
         return _fault(error)

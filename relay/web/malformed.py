@@ -3,12 +3,15 @@
 gunicorn would answer them in HTML, and some of them as a fault of the server (500).
 """
 
+import logging
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from gunicorn.http.errors import (
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
     LimitRequestHeaders,
     LimitRequestLine,
     ParseException,
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     import socket
 
     from gunicorn.workers.base import Worker
+
+log = logging.getLogger("relay.web")
 
 HandleError: TypeAlias = Callable[[Any, "socket.socket", Any, BaseException], None]
 
@@ -50,7 +55,10 @@ def answered_here(worker: "Worker") -> HandleError:
     original: HandleError = worker.handle_error
 
     def handle_error(req: Any, client: "socket.socket", addr: Any, exc: BaseException) -> None:
-        if isinstance(exc, ParseException):
+        if isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName):
+            log.error("a fault of ours", exc_info=exc)  # the message names the header, no value
+            _answer(client, RelayError("the relay failed to answer this request"))
+        elif isinstance(exc, ParseException):
             _answer(client, Malformed(exc))
         else:
             original(req, client, addr, exc)
@@ -58,7 +66,7 @@ def answered_here(worker: "Worker") -> HandleError:
     return handle_error
 
 
-def _answer(client: "socket.socket", error: Malformed) -> None:
+def _answer(client: "socket.socket", error: RelayError) -> None:
     request_id = str(uuid.uuid4())
     reply = error_reply(error, request_id)
     phrase = HTTPStatus(error.status).phrase

@@ -3,9 +3,11 @@
 A body that does not arrive completely is never forwarded (behaviour 4.6).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import gevent
 from gunicorn.http.errors import NoMoreData, ParseException
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 # What buys a slow client one second more.
 _PER_SECOND: Final = 16 * 1024
 # Read between two looks at the clock, so that a body of 1 MB costs sixteen timers.
+_SEPARATOR: Final = re.compile(r"[/\\]")
 _STEP: Final = 64 * 1024
 
 
@@ -47,8 +50,9 @@ def path_of(environ: "WSGIEnvironment") -> str:
     if not raw.startswith("/"):  # absolute-form
         raw = "/" + raw.partition("://")[2].partition("/")[2]
     raw = raw.removeprefix(environ.get("SCRIPT_NAME", ""))  # where a pipeline mounts us
-    segments = [part for part in raw.partition("?")[0].split("/") if part]
-    if any(part.lower().replace("%2e", ".") in (".", "..") for part in segments):
+    path = raw.partition("?")[0]
+    segments = [part for part in path.split("/") if part]
+    if not {".", ".."}.isdisjoint(_SEPARATOR.split(unquote(path))):
         raise InvalidRequest("a path with . or .. segments is not relayed")
     return "/" + "/".join(segments)
 
@@ -69,7 +73,10 @@ def body_of(
     if announced is None and not environ.get("wsgi.input_terminated"):
         return b""  # neither length nor chunks: there is no body
     if getattr(stream, AWAITS_CONTINUE, False):
-        environ["gunicorn.socket"].sendall(CONTINUE)
+        try:
+            environ["gunicorn.socket"].sendall(CONTINUE)
+        except OSError as error:
+            raise ClientLeft from error
     with _framing():
         body = _read(stream, announced, limit, limits.body_timeout_ms / 1000, clock)
     if announced is not None and len(body) < announced:

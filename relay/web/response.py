@@ -29,5 +29,11 @@ class PreparedResponse(Response):
     ) -> Iterable[bytes]:
         reply = self._reply
         line = _LINES.get(reply.status) or f"{reply.status} Unknown"
-        start_response(line, reply.headers)
+        try:
+            start_response(line, reply.headers)
+        except BaseException:  # nobody else would: the server has not got the body yet
+            close = getattr(reply.body, "close", None)
+            if close is not None:
+                close()
+            raise
         return reply.body
