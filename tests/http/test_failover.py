@@ -9,17 +9,10 @@ import pytest
 
 from tests.http.conftest import StartRelay
 from tests.scripted import messages
-from tests.scripted.answers import (
-    Answer,
-    says,
-    says_error,
-    says_json,
-    says_message,
-    says_nothing,
-    streams,
-)
+from tests.scripted.answers import says, says_error, says_json, says_message, says_nothing, streams
 from tests.scripted.client import MSG, STREAM_MSG
 from tests.scripted.config import config, provider
+from tests.scripted.failures import RETRIED, first_event_error
 from tests.scripted.relay import Relay
 from tests.scripted.upstream import Upstream
 from tests.scripted.waiting import until
@@ -58,37 +51,9 @@ def _nothing_from_before(fleet: Fleet) -> None:
         upstream.forget()
 
 
-def _first_event_error(type: str) -> Answer:
-    return streams(messages.event("error", error={"type": type, "message": "m"}))
-
-
-FAILURES = {
-    "503": says_error(503, "overloaded_error"),
-    "429": says_error(429, "rate_limit_error", headers={"retry-after-ms": "1"}),
-    "500": says_error(500, "api_error"),
-    "502": says(502, {"Content-Type": "text/html"}, b"<h1>Bad gateway</h1>"),
-    "504": says_error(504, "timeout_error"),
-    "529": says_error(529, "overloaded_error"),
-    "302": says(302, {"Location": "http://127.0.0.1:1/"}, b""),
-    "overloaded event": _first_event_error("overloaded_error"),
-    "api_error event": _first_event_error("api_error"),
-    "timeout event": _first_event_error("timeout_error"),
-    "closes": says_nothing("close"),
-    "resets": says_nothing("reset"),
-    "silent": says_nothing("open"),
-    "empty": says(200, {"Content-Type": "application/json"}, b""),
-    "html": says(200, {"Content-Type": "text/html"}, b"<html></html>"),
-    "json error": says_error(200, "api_error"),
-    "empty stream": streams(b""),
-    "stream cut before content": streams(messages.message_start(), ends="close"),
-    "stream ended before content": streams(messages.message_start()),
-    "no http": says(200, {"Content-Length": "x"}, b"?"),
-}
-
-
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("failure", RETRIED)
 def test_the_next_provider_serves(fleet: Fleet, failure: str) -> None:
-    fleet.a.answers_with(FAILURES[failure])
+    fleet.a.answers_with(RETRIED[failure])
     fleet.b.answers_with(streams())
     answer = fleet.relay.post(STREAM_MSG)
     assert answer.status == 200
@@ -119,7 +84,7 @@ def test_what_is_the_requests_fault_is_asked_once(fleet: Fleet, failing: str) ->
 
 
 def test_an_invalid_request_event_is_asked_once(fleet: Fleet) -> None:
-    fleet.a.answers_with(_first_event_error("invalid_request_error"))
+    fleet.a.answers_with(first_event_error("invalid_request_error"))
     assert fleet.relay.post(STREAM_MSG).status == 400
     assert fleet.b.accepted == 0
 
@@ -196,7 +161,7 @@ def test_an_ambiguous_failure_is_not_repeated_where_that_is_refused(
 ) -> None:
     settings = fleet.config({"retry_ambiguous": False}, timeouts={"first_byte_ms": 1000})
     fleet.relay.reload(settings)
-    fleet.a.answers_with(FAILURES[failure])
+    fleet.a.answers_with(RETRIED[failure])
     answer = fleet.relay.post()
     assert answer.status == (504 if failure == "silent" else 502)
     assert answer.error()[0] == ("timeout_error" if failure == "silent" else "api_error")
