@@ -89,7 +89,7 @@ def _read(stream: Any, announced: int | None, limit: int, timeout_s: float, cloc
     chunks: list[bytes] = []
     size = 0
     while announced is None or size < announced:
-        want = _STEP if announced is None else min(announced - size, _STEP)
+        want = _step(announced, limit, size)
         left_s = timeout_s + (size + want) / _PER_SECOND - (clock.monotonic() - began)
         with gevent.Timeout(max(left_s, 0.001), BodyTooSlow("the body arrived too slowly")):
             chunk = stream.read(want)
@@ -100,6 +100,15 @@ def _read(stream: Any, announced: int | None, limit: int, timeout_s: float, cloc
         if limit and size > limit:
             raise BodyTooLarge(limit)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _step(announced: int | None, limit: int, size: int) -> int:
+    """What to read next. The server waits until it has so much, and never for less than 1 KiB, so
+    chunks are asked for in small portions: too many are noticed a kilobyte later at most.
+    """
+    if announced is not None:
+        return min(announced - size, _STEP)
+    return min(_PER_SECOND, limit + 1 - size) if limit else _PER_SECOND
 
 
 def _announced(headers: Mapping[str, str]) -> int | None:

@@ -25,6 +25,7 @@ log = logging.getLogger("relay.test")
 def _configuration_stays_in_this_test() -> Iterator[None]:
     logger = logging.getLogger(logs.LOGGER)
     before = (logger.handlers, logger.level, logger.propagate)
+    logger.handlers = []
     yield
     for handler in logger.handlers:
         if isinstance(handler, logs.LineHandler):

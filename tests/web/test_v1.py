@@ -1,7 +1,7 @@
 """The views: what is asked arrives, and what was taken is given back (behaviour 1, 4.1, 4.9)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ def test_a_full_relay_reads_no_body_and_forgets_the_client(app: App, a: Upstream
 
 
 @pytest.fixture
-def ended(app: App) -> list[dict[str, Any]]:
+def ended(app: App) -> Iterator[list[dict[str, Any]]]:
     """The fields of every line that ends an exchange."""
     fields: list[dict[str, Any]] = []
 
@@ -183,8 +183,10 @@ def ended(app: App) -> list[dict[str, Any]]:
                 fields.append(record.__dict__["fields"] | {"level": record.levelname})
 
     assert app.path.exists()
-    logging.getLogger("relay").addHandler(Kept())
-    return fields
+    kept = Kept()
+    logging.getLogger("relay").addHandler(kept)
+    yield fields
+    logging.getLogger("relay").removeHandler(kept)
 
 
 @pytest.mark.parametrize(
