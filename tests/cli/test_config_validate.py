@@ -33,6 +33,30 @@ def test_every_fault_is_told_at_once_with_its_path(run: Run, home: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        FAULTY,
+        "server: {listen: '0.0.0.0:0'}\nproviders: [{name: a, type: anthropic}]\n",
+        MINIMAL + "routing: {strategy: model_based}\n",
+        MINIMAL + "clients: {required: true}\n",
+        MINIMAL + "server: {}\n",
+        MINIMAL.replace("k1", "${file:/no/such/file}"),
+        MINIMAL.replace("anthropic", "bedrock"),
+        "",
+        "server: [",
+    ],
+)
+def test_what_it_refuses_serve_refuses_in_the_same_words(run: Run, home: Path, text: str) -> None:
+    (home / "config.yaml").write_text(text)
+
+    validated, served = run("config", "validate"), run("serve")
+
+    assert (validated.exit_code, served.exit_code) == (1, 1)
+    assert validated.stderr == served.stderr
+    assert validated.stderr
+
+
+@pytest.mark.parametrize(
     ("name", "why"),
     [("missing.yaml", "missing.yaml"), ("config.json", "unsupported config format"), (".", ".")],
 )

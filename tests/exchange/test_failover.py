@@ -125,6 +125,28 @@ def test_a_refused_connection_asks_the_next_provider(
     assert driven.ask().status == 200
 
 
+def test_a_failed_handshake_asks_the_next_provider(drive: Drive, a: Upstream, b: Upstream) -> None:
+    plain_http = f"https://127.0.0.1:{b.port}"
+    driven = drive(config(provider("A", plain_http, "ka", priority=2), provider("B", a, "kb")))
+
+    assert driven.ask().status == 200
+    assert a.only().header("x-api-key") == "kb"
+    assert not b.requests
+
+
+def test_a_connection_that_was_closed_while_idle_is_no_attempt(drive: Drive, a: Upstream) -> None:
+    driven = drive(config(provider("A", a, "k1", "k2"), routing={"debug": True}))
+    kept_then_closed = Answer(200, (("Content-Length", "2"),), (b"{}",), "length", (), "close")
+    a.says(kept_then_closed)
+    driven.ask()
+    assert a.requests[0].closed.wait(2)
+
+    served = driven.ask()
+
+    assert (served.status, served.header("x-cc-relay-attempts")) == (200, "1")
+    assert len(a.requests) == 2
+
+
 def test_no_answer_in_time_asks_the_next_provider(drive: Drive, a: Upstream, b: Upstream) -> None:
     driven = drive(
         config(provider("A", a, OURS, priority=2), provider("B", b, "kb")),

@@ -53,7 +53,11 @@ def test_only_an_api_key(relay: Relay, plain_upstream: Upstream) -> None:
     ):
         assert relay.post(headers=admitted).status == 200, admitted
     assert relay.get("/health").status == 200
+    assert relay.get("/health/ready").status == 200
     assert relay.ask("HEAD", "/api/hello").status == 200
+    # Paths are matched before anybody is asked who they are (behaviour 1, steps 2 and 3).
+    assert relay.get("/nope").status == 404
+    assert relay.get("/v1/messages").status == 405
     assert relay.get("/v1/models").status == 401
     assert relay.get("/v1/providers").status == 401
     assert relay.get("/v1/files").status == 401

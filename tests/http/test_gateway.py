@@ -9,7 +9,7 @@ import pytest
 from tests.http.conftest import StartRelay
 from tests.scripted import messages
 from tests.scripted.answers import says, says_error, says_json, streams
-from tests.scripted.client import MSG
+from tests.scripted.client import MSG, STREAM_MSG
 from tests.scripted.config import config, provider
 from tests.scripted.relay import Relay
 from tests.scripted.upstream import Upstream
@@ -174,12 +174,33 @@ def test_an_unknown_model_is_the_upstreams_to_refuse(
     assert answer.json() == messages.error("not_found_error", "model: nope")
 
 
-def test_25_counts_beside_a_stream(plain: Relay, plain_upstream: Upstream) -> None:
-    plain_upstream.answers_with(says_json({"input_tokens": 3}, before=(0.2,)))
-    connections = [plain.connect() for _ in range(25)]
-    for connection in connections:
+def test_25_counts_over_10_connections_hold_up_no_stream(
+    plain: Relay, plain_upstream: Upstream
+) -> None:
+    stream_goes_on, counts_go_on = threading.Event(), threading.Event()
+    begun = messages.beginning()
+    whole = streams(*begun, stream_goes_on, *messages.text_stream()[len(begun) :])
+    count = says_json({"input_tokens": 3}, before=(counts_go_on,))
+    plain_upstream.answers_with(lambda asked: count if "count" in asked.path else whole)
+    stream = plain.post(STREAM_MSG)
+    assert stream.take(len(b"".join(begun)))
+    connections = [plain.connect() for _ in range(10)]
+    asked = [connections[number % 10] for number in range(25)]
+    for connection in asked:  # the second and third wait in the connection for the one before
         connection.begin("POST", "/v1/messages/count_tokens?beta=true", MSG)
-    assert [c.response().json() for c in connections] == [{"input_tokens": 3}] * 25
+    plain_upstream.wait_for(1 + len(connections))
+    stream_goes_on.set()
+    assert stream.content == b"".join(messages.text_stream())  # while every count is held
+    counts_go_on.set()
+    assert [c.response().json() for c in asked] == [{"input_tokens": 3}] * 25
+
+
+def test_two_thousand_messages_arrive_as_they_are(plain: Relay, plain_upstream: Upstream) -> None:
+    turn = b'{"role":"user","content":"%d"}'
+    body = MSG.replace(b'{"role":"user","content":"hi"}', b",".join(turn % n for n in range(2000)))
+    assert plain.post(body).status == 200
+    assert plain_upstream.only().body == body
+    assert len(plain_upstream.only().fields()["messages"]) == 2000
 
 
 def test_paths_that_climb_are_not_relayed(plain: Relay, plain_upstream: Upstream) -> None:

@@ -136,6 +136,28 @@ def test_a_logged_body_is_redacted_before_it_is_cut(relay: Relay, plain_upstream
     assert "x" * 1001 not in said  # `max_body_log_size` is 1000
 
 
+def test_how_much_of_a_body_is_logged_can_be_set(relay: Relay, plain_upstream: Upstream) -> None:
+    options = {"log_request_body": True, "max_body_log_size": 60}
+    logging = {"level": "debug", "debug_options": options}
+    relay.reload(config(provider("p", plain_upstream, "k1"), logging=logging))
+    since = len(relay.output())
+    body = b'{"model":"claude-x","prompt":"%s"}' % (b"z" * 5000)
+    assert relay.post(body, {"X-Request-ID": "sized-1"}).content
+    relay.record_of("sized-1")
+    said = relay.output()[since:]
+    shown = 60 - len(b'{"model":"claude-x","prompt":"')
+    assert "z" * shown in said
+    assert "z" * (shown + 1) not in said
+
+
+def test_an_edit_of_the_body_is_told(relay: Relay, plain_upstream: Upstream) -> None:
+    relay.reload(config(provider("p", plain_upstream, "k1", model_mapping={"claude-x": "m1"})))
+    for name, model in (("edit-1", b"claude-x"), ("edit-2", b"claude-y")):
+        assert relay.post(MSG.replace(b"claude-x", model), {"X-Request-ID": name}).content
+    assert relay.record_of("edit-1")["mutations"] == ["model: claude-x \u2192 m1"]
+    assert "mutations" not in relay.record_of("edit-2")
+
+
 def test_a_body_is_logged_only_on_demand(relay: Relay, plain_upstream: Upstream) -> None:
     entry = provider("p", plain_upstream, "k1")
     for number, logging in enumerate(({"level": "debug"}, DEBUG | {"level": "info"})):

@@ -121,6 +121,20 @@ def test_key_headers_stand_only_beside_a_configured_key(
     assert with_ours.header("x-cc-relay-keys-available") == "2"
 
 
+def test_an_own_credential_knows_no_limits_of_our_keys(
+    relay: Relay, plain_upstream: Upstream
+) -> None:
+    entry = provider("p", plain_upstream)
+    entry["keys"] = [{"key": "limited-1", "rpm_limit": 1}, {"key": "limited-2", "rpm_limit": 1}]
+    relay.reload(config(entry, routing={"debug": True}))
+    for _ in range(10):
+        answer = relay.post(headers={BEARER: "Bearer ct"})
+        assert answer.status == 200
+        assert not [name for name, _ in answer.headers if name.lower().startswith("x-cc-relay-key")]
+    assert all(_credentials(sent) == {BEARER: "Bearer ct"} for sent in plain_upstream.requests)
+    assert relay.post().header("x-cc-relay-keys-available") == "2"  # none was used
+
+
 def test_zai_uses_a_configured_key_whatever_the_client_sends(
     relay: Relay, plain_upstream: Upstream
 ) -> None:
@@ -208,3 +222,18 @@ def test_the_placeholder_is_no_token_where_strangers_use_no_keys(
     )
     assert relay.post(headers=placeholder).status == 200
     assert _credentials(plain_upstream.only()) == {X: "k1"}
+
+
+def test_other_endpoints_get_the_same_credentials(relay: Relay, plain_upstream: Upstream) -> None:
+    auth = {"api_key": "relay-secret", "allow_bearer": True}
+    seen: dict[str, dict[str, str]] = {}
+    for server in ({}, {"auth": auth}):
+        relay.reload(
+            config(provider("p", plain_upstream, "k1"), server=server), {X: "relay-secret"}
+        )
+        for client, (sent, _) in CLIENTS.items():
+            if ("relay-secret" in str(sent)) is bool(server):
+                plain_upstream.forget()
+                assert relay.get("/v1/files", sent).status == 200, client
+                seen[client] = _credentials(plain_upstream.only())
+    assert seen == {client: own or {X: "k1"} for client, (_, own) in CLIENTS.items()}
