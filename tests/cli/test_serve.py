@@ -16,6 +16,7 @@ from relay.cli.asking import Deadline, NoAnswer
 from relay.config.addresses import Listen
 from tests.cli.conftest import LIMIT_S, MINIMAL, Run, environment
 from tests.cli.peers import free_port
+from tests.scripted.waiting import until
 
 Served = Callable[..., subprocess.Popen[str]]
 
@@ -119,6 +120,11 @@ def _wait_for(port: int, process: subprocess.Popen[str]) -> None:
     raise AssertionError(process.communicate(timeout=LIMIT_S)[0])
 
 
+def _lists(port: int, model: str) -> bool:
+    answer = asking.get(Listen("127.0.0.1", port), "/v1/models", Deadline.within(2))
+    return answer.status == 200 and model in [e["id"] for e in json.loads(answer.body)["data"]]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_exit_code_0(
     served: Served, run: Run, home: Path, number: signal.Signals
@@ -141,12 +147,11 @@ def test_options_win_over_the_file_in_every_worker_and_after_a_reload(
     port = free_port()
     process = served(port, "--listen", f"127.0.0.1:{port}", "--log-format", "json", "--debug")
 
-    config.write_text(MINIMAL.replace("8787", "1") + "logging: {format: console, level: error}\n")
-    time.sleep(1.5)  # a reload takes at most a second
-    answer = asking.get(Listen("127.0.0.1", port), "/health", Deadline.within(5))
+    changed = MINIMAL.replace("8787", "1").replace("anthropic", "anthropic\n    models: [new]")
+    config.write_text(changed + "logging: {format: console, level: error}\n")
+    until("the reload", lambda: _lists(port, "new"))
     process.terminate()
 
     output, _ = process.communicate(timeout=LIMIT_S)
-    assert answer.status == 200
     records = [json.loads(line) for line in output.splitlines()]
     assert any("config loaded" in json.dumps(record) for record in records), output

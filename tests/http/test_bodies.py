@@ -16,9 +16,15 @@ CHUNKED = {"Transfer-Encoding": "chunked"}
 
 
 @pytest.fixture(scope="module")
-def relay(start_relay: StartRelay, plain_upstream: Upstream) -> Relay:
+def _relay(start_relay: StartRelay, plain_upstream: Upstream) -> Relay:
     server = {"max_body_bytes": LIMIT, "body_timeout_ms": 1000}
     return start_relay(config(provider("p", plain_upstream, "k1"), server=server))
+
+
+@pytest.fixture
+def relay(_relay: Relay) -> Relay:
+    _relay.restore()
+    return _relay
 
 
 def _post_chunked(relay: Relay, body: bytes, size: int) -> Response:

@@ -37,111 +37,119 @@ class Fleet(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def fleet(start_relay: StartRelay) -> Iterator[Fleet]:
+def _fleet(start_relay: StartRelay) -> Iterator[Fleet]:
     with Upstream() as a, Upstream() as b, Upstream() as c:
         started = Fleet(None, a, b, c)  # type: ignore[arg-type]  # the relay needs its addresses
         relay = start_relay(started.config(timeouts={"first_byte_ms": 1000}))
         yield started._replace(relay=relay)
 
 
-@pytest.fixture(autouse=True)
-def _nothing_from_before(fleet: Fleet) -> None:
-    for upstream in fleet[1:]:
-        assert isinstance(upstream, Upstream)
+@pytest.fixture
+def fleet(_fleet: Fleet) -> Fleet:
+    """The three, with nothing from before."""
+    for upstream in (_fleet.a, _fleet.b, _fleet.c):
         upstream.forget()
+    return _fleet
+
+
+@pytest.fixture
+def usual(fleet: Fleet) -> Fleet:
+    """With the configuration they began with, whatever an earlier test put in force."""
+    fleet.relay.restore()
+    return fleet
 
 
 @pytest.mark.parametrize("failure", RETRIED)
-def test_the_next_provider_serves(fleet: Fleet, failure: str) -> None:
-    fleet.a.answers_with(RETRIED[failure])
-    fleet.b.answers_with(streams())
-    answer = fleet.relay.post(STREAM_MSG)
+def test_the_next_provider_serves(usual: Fleet, failure: str) -> None:
+    usual.a.answers_with(RETRIED[failure])
+    usual.b.answers_with(streams())
+    answer = usual.relay.post(STREAM_MSG)
     assert answer.status == 200
     assert answer.content == b"".join(messages.text_stream())
     assert answer.header("x-cc-relay-provider") == "B"
     assert answer.header("x-cc-relay-attempts") == "2"
     assert answer.header("x-cc-relay-strategy") == "failover"
-    assert (len(fleet.a.requests), len(fleet.b.requests)) == (1, 1)
-    assert fleet.c.accepted == 0
+    assert (len(usual.a.requests), len(usual.b.requests)) == (1, 1)
+    assert usual.c.accepted == 0
 
 
-def test_without_failure_the_highest_priority_serves(fleet: Fleet) -> None:
-    answer = fleet.relay.post()
+def test_without_failure_the_highest_priority_serves(usual: Fleet) -> None:
+    answer = usual.relay.post()
     assert answer.header("x-cc-relay-provider") == "A"
     assert answer.header("x-cc-relay-attempts") == "1"
     assert answer.header("x-cc-relay-health") == "closed"
     assert answer.header("x-cc-relay-model") == "claude-x"
-    assert fleet.b.accepted + fleet.c.accepted == 0
+    assert usual.b.accepted + usual.c.accepted == 0
 
 
 @pytest.mark.parametrize("failing", ["400", "404", "409", "413", "422"])
-def test_what_is_the_requests_fault_is_asked_once(fleet: Fleet, failing: str) -> None:
-    fleet.a.answers_with(says_error(int(failing), "some_error", "<wording>"))
-    answer = fleet.relay.post()
+def test_what_is_the_requests_fault_is_asked_once(usual: Fleet, failing: str) -> None:
+    usual.a.answers_with(says_error(int(failing), "some_error", "<wording>"))
+    answer = usual.relay.post()
     assert answer.status == int(failing)
     assert answer.json() == messages.error("some_error", "<wording>")
-    assert fleet.b.accepted == 0
+    assert usual.b.accepted == 0
 
 
-def test_an_invalid_request_event_is_asked_once(fleet: Fleet) -> None:
-    fleet.a.answers_with(first_event_error("invalid_request_error"))
-    assert fleet.relay.post(STREAM_MSG).status == 400
-    assert fleet.b.accepted == 0
+def test_an_invalid_request_event_is_asked_once(usual: Fleet) -> None:
+    usual.a.answers_with(first_event_error("invalid_request_error"))
+    assert usual.relay.post(STREAM_MSG).status == 400
+    assert usual.b.accepted == 0
 
 
 @pytest.mark.parametrize("status", [401, 403, 429])
-def test_a_refused_credential_of_the_client_is_the_answer(fleet: Fleet, status: int) -> None:
-    fleet.a.answers_with(says_error(status, "some_error", "yours"))
-    answer = fleet.relay.post(headers={"x-api-key": "ck"})
+def test_a_refused_credential_of_the_client_is_the_answer(usual: Fleet, status: int) -> None:
+    usual.a.answers_with(says_error(status, "some_error", "yours"))
+    answer = usual.relay.post(headers={"x-api-key": "ck"})
     assert answer.status == status
     assert answer.json() == messages.error("some_error", "yours")
-    assert fleet.b.accepted == 0
+    assert usual.b.accepted == 0
 
 
-def test_a_credential_never_reaches_the_next_provider(fleet: Fleet) -> None:
-    fleet.a.answers_with(says_error(503, "overloaded_error"))
-    fleet.relay.post()
-    assert "key-a" not in fleet.b.only().text()
-    assert fleet.b.only().header("x-api-key") == "key-b"
-    assert "key-b" not in fleet.a.only().text()
+def test_a_credential_never_reaches_the_next_provider(usual: Fleet) -> None:
+    usual.a.answers_with(says_error(503, "overloaded_error"))
+    usual.relay.post()
+    assert "key-a" not in usual.b.only().text()
+    assert usual.b.only().header("x-api-key") == "key-b"
+    assert "key-b" not in usual.a.only().text()
 
 
-def test_the_last_http_answer_is_the_clients(fleet: Fleet) -> None:
+def test_the_last_http_answer_is_the_clients(usual: Fleet) -> None:
     body = b'{"type":"error", "error":{"type":"api_error","message":"the last one"}}'
-    fleet.a.answers_with(says_error(503, "overloaded_error"))
-    fleet.b.answers_with(says(500, {"Content-Type": "application/json", "x-b": "1"}, body))
-    fleet.c.answers_with(says_nothing("close"))
-    answer = fleet.relay.post()
+    usual.a.answers_with(says_error(503, "overloaded_error"))
+    usual.b.answers_with(says(500, {"Content-Type": "application/json", "x-b": "1"}, body))
+    usual.c.answers_with(says_nothing("close"))
+    answer = usual.relay.post()
     assert (answer.status, answer.content, answer.header("x-b")) == (500, body, "1")
-    assert len(fleet.c.requests) == 1
+    assert len(usual.c.requests) == 1
 
 
-def test_when_nobody_answers_it_is_a_bad_gateway(fleet: Fleet) -> None:
-    for upstream in (fleet.a, fleet.b, fleet.c):
+def test_when_nobody_answers_it_is_a_bad_gateway(usual: Fleet) -> None:
+    for upstream in (usual.a, usual.b, usual.c):
         upstream.answers_with(says_nothing("close"))
-    answer = fleet.relay.post()
+    answer = usual.relay.post()
     assert answer.status == 502
     assert answer.error()[0] == "api_error"
-    assert [len(u.requests) for u in (fleet.a, fleet.b, fleet.c)] == [1, 1, 1]
+    assert [len(u.requests) for u in (usual.a, usual.b, usual.c)] == [1, 1, 1]
 
 
-def test_after_commit_nobody_else_is_asked(fleet: Fleet) -> None:
-    fleet.a.answers_with(streams(*messages.beginning(), 0.3, ends="close"))
-    assert fleet.relay.post(STREAM_MSG).is_cut()
-    assert fleet.b.accepted == 0
+def test_after_commit_nobody_else_is_asked(usual: Fleet) -> None:
+    usual.a.answers_with(streams(*messages.beginning(), 0.3, ends="close"))
+    assert usual.relay.post(STREAM_MSG).is_cut()
+    assert usual.b.accepted == 0
 
 
 @pytest.mark.parametrize("body", [MSG, STREAM_MSG], ids=["call", "stream"])
-def test_nobody_else_is_asked_for_a_client_that_left(fleet: Fleet, body: bytes) -> None:
+def test_nobody_else_is_asked_for_a_client_that_left(usual: Fleet, body: bytes) -> None:
     hold = threading.Event()
-    fleet.a.answers_with(says_message(before=(hold,)))
-    client = fleet.relay.connect()
+    usual.a.answers_with(says_message(before=(hold,)))
+    client = usual.relay.connect()
     client.begin("POST", "/v1/messages", body, {"X-Request-ID": f"left-early-{len(body)}"})
-    fleet.a.wait_for(1)
+    usual.a.wait_for(1)
     client.close()
-    assert fleet.a.only().closed.wait(2)
-    record = fleet.relay.record_of(f"left-early-{len(body)}")
-    assert fleet.b.accepted == 0
+    assert usual.a.only().closed.wait(2)
+    record = usual.relay.record_of(f"left-early-{len(body)}")
+    assert usual.b.accepted == 0
     assert record["attempts"] == 1
     assert "left" in record["outcome"]
     hold.set()

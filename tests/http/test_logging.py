@@ -28,8 +28,14 @@ SECRETS = CONFIGURED | {
 
 
 @pytest.fixture(scope="module")
-def relay(start_relay: StartRelay, plain_upstream: Upstream) -> Relay:
+def _relay(start_relay: StartRelay, plain_upstream: Upstream) -> Relay:
     return start_relay(config(provider("p", plain_upstream, "k1")))
+
+
+@pytest.fixture
+def relay(_relay: Relay) -> Relay:
+    _relay.restore()
+    return _relay
 
 
 def test_an_exchange_is_one_record(relay: Relay, plain_upstream: Upstream) -> None:
@@ -92,8 +98,18 @@ def test_what_is_refused_here_is_a_record_too(relay: Relay) -> None:
     assert relay.record_of("refused-1")["level"] == "warn"
 
 
-def test_every_line_is_one_json_object(relay: Relay) -> None:
-    for line in relay.output().splitlines():
+def test_every_line_is_one_json_object(relay: Relay, plain_upstream: Upstream) -> None:
+    since = len(relay.output())
+    plain_upstream.says(says_message(), says_error(400, "invalid_request_error"))
+    for number in range(2):
+        assert relay.post(headers={"X-Request-ID": f"json-{number}"}).content
+        relay.record_of(f"json-{number}")
+    assert relay.get("/v1/messages", {"X-Request-ID": "json-2\x80"}).status == 405
+    assert relay.get("/v1/%0a", {"X-Request-ID": "json-3"}).content
+    relay.record_of("json-3")
+    lines = relay.output()[since:].splitlines()
+    assert len(lines) >= 4
+    for line in lines:
         record = json.loads(line)
         assert {"level", "time", "message"} <= set(record)
 

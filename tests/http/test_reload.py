@@ -206,6 +206,7 @@ def test_a_plain_call_in_progress_survives_the_removal_of_its_provider(
 def test_what_needs_a_restart_is_named_and_the_rest_applied(
     relay: Relay, plain_upstream: Upstream
 ) -> None:
+    relay.reload(_models(plain_upstream, "claude-unmoved"))  # every worker has begun
     since = len(relay.output())
     settings = _models(plain_upstream, "claude-moved")
     settings["server"] = {"listen": "127.0.0.1:1", "workers": 3}

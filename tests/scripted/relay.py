@@ -52,6 +52,7 @@ class Relay:
         self._process: subprocess.Popen[bytes] | None = None
         self._connections: list[Connection] = []
         self._generation = 0
+        self._is_changed = False
 
     def __enter__(self) -> Self:
         try:
@@ -83,6 +84,7 @@ class Relay:
             self.write(self._config)
         else:
             self.path.write_text(self._template.replace("{port}", str(self.port)))
+        self._is_changed = False
         environ = {
             name: value for name, value in os.environ.items() if not name.startswith("CC_RELAY_")
         }
@@ -183,6 +185,7 @@ class Relay:
 
     def write_text(self, text: str) -> None:
         """Put any text where the configuration stands, in one step."""
+        self._is_changed = True
         new = self.path.with_suffix(".new")
         new.write_text(text)
         new.replace(self.path)
@@ -201,6 +204,12 @@ class Relay:
         entries[last] = {**entries[last], "models": [*entries[last].get("models", []), mark]}
         self.write({**config, "providers": entries})
         self.wait_for_model(mark, headers)
+
+    def restore(self) -> None:
+        """Put the configuration it began with in force again, if a test changed it."""
+        if self._is_changed:
+            self.reload(self._config)
+            self._is_changed = False
 
     def wait_for_model(self, model: str, headers: Headers = ()) -> None:
         """Wait until every worker lists this model."""
