@@ -72,6 +72,7 @@ class Committing:
             ping_interval_s=config.server.ping_interval_ms / 1000,
             failure=self._failure(config.server.stream_failure),
             presence=exchange.presence,
+            outlet=exchange.outlet if committed.watch.events else None,
             on_close=settle,
         )
         return Reply(status, headers, body)

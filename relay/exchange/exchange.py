@@ -7,6 +7,7 @@ from relay.exchange.inbound import Inbound
 from relay.exchange.means import Means
 from relay.exchange.settle import Settlement
 from relay.stream.disconnect import Presence
+from relay.stream.pump import Outlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,5 @@ class Exchange:
     presence: Presence
     model: str
     """The client's model name after `anthropic/` was read away (behaviour 6.2, step 1)."""
+    outlet: Outlet | None = None
+    """Where the pump may write; None where the server's own writing is the only way."""

@@ -21,6 +21,7 @@ from relay.messages.usage import Usage
 from relay.stream.disconnect import Presence
 from relay.stream.drain import Draining
 from relay.stream.gate import Committed
+from relay.stream.pump import Outlet, Pump, Readable
 from relay.stream.tap import GuardedTap, Tap
 
 log = logging.getLogger("relay")
@@ -72,10 +73,15 @@ class Body:
         ping_interval_s: float,
         failure: Literal["cut", "event"],
         presence: Presence,
+        outlet: Outlet | None = None,
         on_close: Callable[[Ending, Usage], None],
         taps: Sequence[Tap] = (),
     ) -> None:
-        """Own `source` and `presence` from here on; `on_close` is called exactly once."""
+        """Own `source` and `presence` from here on; `on_close` is called exactly once.
+
+        `outlet`: where the pump may write, if the source is `Readable` and the body of no
+        announced length.
+        """
         self._held = committed.held
         self._complete = committed.complete
         self._watch = committed.watch
@@ -86,6 +92,12 @@ class Body:
         self._waiting = presence.waiting()
         self._on_close = on_close
         self._taps = [GuardedTap(tap) for tap in taps]
+        self._flows = True
+        self._pump: Pump | None = None
+        if outlet is not None and isinstance(source, Readable):
+            self._pump = Pump(
+                source, outlet, self._waiting, self._show, ping_interval_s=ping_interval_s
+            )
         self._step: Callable[[], bytes] = self._open
         self._ending: Ending | None = None
         self._closed = False
@@ -131,9 +143,14 @@ class Body:
         return PING if self._watch.writable else b""
 
     def _relay(self) -> bytes:
+        wait_s = self._ping_interval_s
         try:
+            if self._pump is not None and self._flows:
+                if self._pump.run():
+                    return self._pumped()
+                wait_s = wait_s - self._pump.quiet_s
             with self._waiting:
-                chunk = self._source.read1(self._ping_interval_s)
+                chunk = self._source.read1(wait_s)
                 while chunk is None and not self._watch.writable:
                     chunk = self._source.read1(self._ping_interval_s)
         except ClientLeft:
@@ -141,15 +158,29 @@ class Body:
             raise
         except (UpstreamBroken, UpstreamIdle, Draining, LateRefusal) as failure:
             return self._fail(failure)
+        self._flows = chunk is not None
         if chunk is None:
             return PING
         return self._hand_over(chunk) if chunk else self._finish()
 
-    def _hand_over(self, chunk: bytes) -> bytes:
+    def _show(self, chunk: bytes) -> bool:
+        """Let the taps see a chunk. True: what comes after it is not simply the next one."""
         self._watch.feed(chunk)
         for tap in self._taps:
             tap.feed(chunk)
-        if self._watch.over:
+        return self._watch.over
+
+    def _pumped(self) -> bytes:
+        """The pump has moved the last chunk that it could."""
+        if not self._watch.over:
+            return self._finish()
+        if not self._watch.stopped:
+            return self._fail(UpstreamBroken("an event is too long"))
+        self._ending = Ending.COMPLETE
+        return self._linger()
+
+    def _hand_over(self, chunk: bytes) -> bytes:
+        if self._show(chunk):
             if not self._watch.stopped:
                 return self._fail(UpstreamBroken("an event is too long"))
             self._look_for_the_end()

@@ -108,6 +108,20 @@ class Response:
             return body
         return body or self._next(timeout_s)
 
+    def poll(self) -> bytes | None:
+        """As `read1(0)`, for a loop that calls it whenever the descriptor is readable."""
+        line, parser = self._line, self._parser
+        if parser.is_complete:
+            return self.read1(0)
+        if not line.poll():
+            return None
+        self._heard_at = line.clock.monotonic()
+        body = parser.take()
+        if parser.is_complete:
+            line.end()
+            return body
+        return body or None
+
     def fileno(self) -> int:
         """The descriptor to watch for more of the body, -1 once there is none."""
         return self._line.fileno()

@@ -4,6 +4,7 @@ Waiting blocks the greenlet and nothing else, whether or not anything was monkey
 connection belongs to the thread that made it, since its socket belongs to that thread's hub.
 """
 
+import os
 import ssl
 from typing import Final
 
@@ -27,7 +28,7 @@ _NO_ROOM: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Connection:
     """An open connection. `idle_since` is set by the pool."""
 
-    __slots__ = ("_hub", "_sock", "_tls", "idle_since", "max_write_bytes", "origin")
+    __slots__ = ("_fd", "_hub", "_sock", "_tls", "idle_since", "max_write_bytes", "origin")
 
     def __init__(self, sock: socket | SSLSocket, origin: Origin, *, tls: Tls) -> None:
         self._sock = sock
@@ -35,6 +36,7 @@ class Connection:
         self._tls: Tls | None = tls if origin.is_tls else None
         self.origin = origin
         self.idle_since = 0.0
+        self._fd = -1 if origin.is_tls else sock.fileno()
         self.max_write_bytes = RECORD_BYTES if origin.is_tls else _PLAIN_WRITE_BYTES
 
     def __repr__(self) -> str:
@@ -63,6 +65,15 @@ class Connection:
             if error.errno is None:
                 return None
             raise  # ETIMEDOUT: the kernel gave the connection up
+
+    def poll(self) -> bytes | None:
+        """As `receive(0)`, for a loop that calls it once an event. Raises: `OSError`."""
+        if self._fd < 0:
+            return self.receive(0.0)
+        try:
+            return os.read(self._fd, READ_BYTES)  # a third of what the way through gevent costs
+        except BlockingIOError:
+            return None
 
     def send(self, data: memoryview) -> int:
         """Write what fits without waiting; 0 when nothing does. Raises: `OSError`."""
@@ -98,6 +109,7 @@ class Connection:
 
     def close(self) -> None:
         """End the connection. Idempotent, never raises, never waits."""
+        self._fd = -1
         try:
             self._sock.close()
         except OSError:  # the descriptor was taken away; there is nothing left to close

@@ -65,17 +65,26 @@ class Line:
             if data is not None:
                 self._feed(data)
         except OSError as error:
-            self.end()
-            if self.parser.has_head:
-                message = f"{self.origin}: {reason(error)} in the response body"
-                raise UpstreamBroken(message) from error
-            raise UpstreamLost(f"{self.origin}: {reason(error)} before it answered") from error
+            raise self._lost(error) from error
         except UpstreamError:
             self.end()
             raise
         if self.parser.is_broken:
             self.end()
         return data is not None
+
+    def poll(self) -> bool:
+        """As `pull(0)` once the headers are there, but cheaper."""
+        try:
+            data = self._taken().poll()
+        except OSError as error:
+            raise self._lost(error) from error
+        if not data:  # nothing, or the end, which is still there to be seen
+            return data is not None and self.pull(0.0)
+        self.parser.feed(data)
+        if self.parser.is_broken:
+            self.end()
+        return True
 
     def end(self) -> None:
         """Give the connection back if the response is complete, else close it. Idempotent."""
@@ -90,6 +99,12 @@ class Line:
             self._pool.give_back(connection)
         else:
             connection.close()
+
+    def _lost(self, error: OSError) -> UpstreamError:
+        self.end()
+        if self.parser.has_head:
+            return UpstreamBroken(f"{self.origin}: {reason(error)} in the response body")
+        return UpstreamLost(f"{self.origin}: {reason(error)} before it answered")
 
     def _feed(self, data: bytes) -> None:
         if data:

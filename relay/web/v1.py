@@ -20,6 +20,7 @@ from relay.observe.access import log_began, log_refusal
 from relay.routing.models import provider_rows
 from relay.runtime import Runtime
 from relay.stream.disconnect import Presence
+from relay.stream.pump import outlet
 from relay.web import current
 from relay.web.receive import body_of, headers_of, path_of
 from relay.web.request_id import NAMES_ITSELF, REQUEST_ID
@@ -116,6 +117,7 @@ def _exchange(path: str) -> Exchange:
         means=runtime.means,
         settlement=settlement,
         presence=presence,
+        outlet=outlet(environ),
         model=runtime.means.catalogue.resolve(asked.model) if asked.model else "",
     )
 

@@ -1,0 +1,185 @@
+"""Pump: move a stream from the upstream's socket to the client's in the event loop.
+
+An event that goes through the iterator, the WSGI server and `sendall` costs two greenlet switches
+and a watcher started and stopped. Here the greenlet waits once while callbacks do the work:
+
+    upstream readable ► poll ► watch, taps ► chunk framing ► write to the client
+                          │                                       └ short: the greenlet writes on
+                          └ end, fault, message_stop, or quiet: back to the greenlet
+
+Only for a plain HTTP/1.1 connection whose head, with `transfer-encoding: chunked`, the server has
+already written: the frames here take the place of those the server would make of the iterator's
+pieces, and the server still writes the last one. Everything rare is left to the iterator: pings,
+time limits, the end, and what becomes of a fault. So whatever leaves here leaves at the border of
+a chunk.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol, runtime_checkable
+
+import gevent
+import gevent.socket
+from gevent.hub import Waiter
+
+from relay.errors import ClientLeft
+
+# A stream that pauses longer goes on by the iterator, where pings and time limits are: long
+# against the pauses within an answer, and a part of the ping interval where that is short.
+_QUIET_S: Final = 1.0
+_QUIET_PART: Final = 4
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A response that can be looked at without waiting."""
+
+    def fileno(self) -> int:
+        """The descriptor to watch, -1 once the response has been read to its end."""
+        ...
+
+    def poll(self) -> bytes | None:
+        """What has arrived, None for nothing, b"" at the end. Raises what `read1` raises, and
+        never switches greenlets.
+        """
+        ...
+
+
+class Outlet:
+    """The client's end of one exchange, where the pump may write to it."""
+
+    def __init__(self, sock: gevent.socket.socket) -> None:
+        self._sock = sock
+        self._fd = sock.fileno()
+
+    def write(self, data: bytes) -> int:
+        """Write what fits without waiting. Raises: `ClientLeft`."""
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise ClientLeft from error
+
+    def write_all(self, data: memoryview) -> None:
+        """Write everything, waiting as long as the client takes some. Raises: `ClientLeft`."""
+        try:
+            self._sock.sendall(data)
+        except OSError as error:
+            raise ClientLeft from error
+
+
+def outlet(environ: dict[str, Any]) -> Outlet | None:
+    """The outlet of a request, None where the server's own writing is the only way."""
+    sock = environ.get("gunicorn.socket")
+    if (
+        type(sock) is gevent.socket.socket
+        and environ.get("SERVER_PROTOCOL") == "HTTP/1.1"
+        and environ.get("REQUEST_METHOD") != "HEAD"
+    ):
+        return Outlet(sock)
+    return None
+
+
+class Pump:
+    """Moves the chunks of one response, as long as nothing but moving is to be done."""
+
+    def __init__(
+        self,
+        source: Readable,
+        outlet: Outlet,
+        waiting: AbstractContextManager[object],
+        show: Callable[[bytes], bool],
+        *,
+        ping_interval_s: float,
+    ) -> None:
+        """`show` lets the taps see a chunk; True: it was the last one to be moved here."""
+        self.quiet_s = min(_QUIET_S, ping_interval_s / _QUIET_PART)
+        """After so much silence, to twice as much, the pump gives up."""
+        self._source = source
+        self._outlet = outlet
+        self._waiting = waiting
+        self._show = show
+        self._waiter: Waiter[Any] | None = None
+        self._moves = self._seen = 0
+        self._rest: memoryview | None = None
+        self._fault: BaseException | None = None
+
+    def run(self) -> bool:
+        """Move until something else is to be done.
+
+        True: the upstream's body has ended properly, or `show` said so. False: the stream is
+        quiet. Raises: what `read1` raises, and `ClientLeft`; everything read before has been
+        written by then.
+        """
+        while True:
+            with self._waiting:
+                ended = self._wait()
+            rest, self._rest = self._rest, None
+            if rest is not None:  # outside `waiting`, so that a client that takes nothing is seen
+                self._outlet.write_all(rest)
+            if self._fault is not None:
+                raise self._fault
+            if rest is None or ended:
+                return ended
+
+    def _wait(self) -> bool:
+        fd = self._source.fileno()
+        if fd < 0:
+            return True
+        hub = gevent.get_hub()
+        loop = hub.loop
+        readable = loop.io(fd, 1)
+        quiet = loop.timer(self.quiet_s, self.quiet_s)
+        waiter: Waiter[Any] = Waiter(hub)
+        self._waiter = waiter
+        self._seen = -1
+        try:
+            readable.start(self._readable)
+            quiet.start(self._look)
+            self._readable()  # what has arrived already wakes no watcher
+            return bool(waiter.get())
+        finally:
+            self._waiter = None
+            readable.stop()
+            readable.close()
+            quiet.stop()
+            quiet.close()
+
+    # In the hub: nothing here may wait, and nothing may raise.
+
+    def _readable(self) -> None:
+        if self._waiter is None:
+            return
+        try:
+            chunk = self._source.poll()
+            if chunk is None:
+                return
+            # At its end the response gives its descriptor away: it must not be watched on.
+            last = not chunk or self._show(chunk) or self._source.fileno() < 0
+            if chunk and not self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk)):
+                self._leave(ended=last)
+            elif last:
+                self._leave(ended=True)
+        except Exception as fault:  # noqa: BLE001  raised again by `run`, in the greenlet
+            self._fault = fault
+            self._leave(ended=True)
+
+    def _write(self, frame: bytes) -> bool:
+        self._moves += 1
+        written = self._outlet.write(frame)
+        if written == len(frame):
+            return True
+        self._rest = memoryview(frame)[written:]
+        return False
+
+    def _look(self) -> None:
+        if self._moves == self._seen:  # counted, not timed: no clock can step in between
+            self._leave(ended=False)
+        self._seen = self._moves
+
+    def _leave(self, *, ended: bool) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.switch(ended)
