@@ -72,6 +72,10 @@ class LineHandler(logging.Handler):
         self._redactor = redactor
         self._is_torn = False
 
+    def createLock(self) -> None:  # noqa: N802  the name is logging's
+        """No lock: a line is one write, and nothing here switches greenlets."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
         """Lay out, redact if need be, write. Raises nothing over a broken output."""
         event = _event(record)
