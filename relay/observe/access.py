@@ -66,7 +66,10 @@ def log_exchange(record: ExchangeRecord) -> None:
     """Write the exchange's line: error for 5xx and broken streams, warn for 4xx, else info."""
     level = _level(record)
     if log.isEnabledFor(level):
-        log.log(level, "exchange ended", extra={"fields": _fields(record)})
+        # Made here: `log.log` would walk the stack for a line number nobody is shown.
+        line = logging.LogRecord(log.name, level, "", 0, "exchange ended", (), None)
+        line.fields = _fields(record)
+        log.handle(line)
 
 
 def log_began(request_id: str, method: str, path: str) -> None:

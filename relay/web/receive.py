@@ -6,6 +6,7 @@ A body that does not arrive completely is never forwarded (behaviour 4.6).
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -30,14 +31,17 @@ _STEP: Final = 64 * 1024
 def headers_of(environ: "WSGIEnvironment") -> dict[str, str]:
     """The request headers, names in lower case, repeated ones joined with `,` by the server."""
     headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
+        _header_name(name): value for name, value in environ.items() if name.startswith("HTTP_")
     }
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):
             headers[name.replace("_", "-").lower()] = environ[name]
     return headers
+
+
+@lru_cache(maxsize=512)
+def _header_name(variable: str) -> str:
+    return variable[5:].replace("_", "-").lower()
 
 
 def path_of(environ: "WSGIEnvironment") -> str:
