@@ -68,7 +68,7 @@ def test_how_long_an_upstream_may_be_silent_in_its_stream(
     relay.reload(_with(plain_upstream, timeout_ms=1000))
     plain_upstream.says(streams(*BEGUN, *REST, pause_s=0.25))  # 1.5 s in all
     assert relay.post(STREAM_MSG).content == b"".join(messages.text_stream())
-    plain_upstream.says(streams(*BEGUN, 2.0, *REST))
+    plain_upstream.says(streams(*BEGUN, 3.0, *REST))
     broken = relay.post(STREAM_MSG, OTHERS)
     assert broken.is_cut()
     *_, (name, data) = messages.events(broken.so_far)
