@@ -29,7 +29,10 @@ log = logging.getLogger("relay.serving")
 # Idle client connections live longer than those of front proxies and SDKs (60 s); gunicorn uses
 # the same time as limit for the request headers.
 _KEEPALIVE_S: Final = 75
-# Between the end of the drain and the moment gunicorn kills: time to end what remains.
+# gunicorn kills after this at the latest, when no `finally` runs. `server.drain_ms` may be raised
+# by a reload, which gunicorn cannot learn of; the workers end what remains by themselves, and
+# earlier (`relay.web.draining`).
+_LONGEST_DRAIN_S: Final = 300
 _AFTER_DRAIN_S: Final = 5
 # The server's own queue: beyond it a connection waits without an answer, so the application sheds
 # earlier (`Running.capacity`), and this is never reached.
@@ -66,7 +69,7 @@ def of(config: Config) -> dict[str, object]:
         "backlog": 2048,
         "keepalive": _KEEPALIVE_S,
         "timeout": 30,
-        "graceful_timeout": config.server.drain_ms // 1000 + _AFTER_DRAIN_S,
+        "graceful_timeout": max(config.server.drain_ms // 1000, _LONGEST_DRAIN_S) + _AFTER_DRAIN_S,
         "max_requests": 0,
         "preload_app": False,
         "http_protocols": "h1",
@@ -96,6 +99,7 @@ def _on_starting(config: Config, arbiter: "Arbiter") -> None:
     except ConfigRefused as refused:
         _refuse(refused)
     os.environ[binding.VARIABLE] = bound
+    arbiter.handle_int = arbiter.handle_term  # Ctrl-C drains like SIGTERM (behaviour 13.2)
 
 
 def _text(address: object) -> str:

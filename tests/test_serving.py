@@ -42,7 +42,7 @@ def test_the_numbers_belong_together(settings: Settings) -> None:
 
     assert made["bind"] == ["127.0.0.1:8787"]
     assert made["worker_class"] == "gevent"
-    assert made["graceful_timeout"] == 35
+    assert made["graceful_timeout"] == 305
     assert made["keepalive"] == 75
     assert made["preload_app"] is False
     assert made["max_requests"] == 0
@@ -50,8 +50,8 @@ def test_the_numbers_belong_together(settings: Settings) -> None:
     assert made["proc_name"] == "cc-relay"
 
 
-@pytest.mark.parametrize(("drain_ms", "seconds"), [(0, 5), (1500, 6), (60_000, 65)])
-def test_gunicorn_kills_only_after_the_drain(
+@pytest.mark.parametrize(("drain_ms", "seconds"), [(0, 305), (60_000, 305), (600_000, 605)])
+def test_gunicorn_kills_only_after_a_drain_that_a_reload_may_have_raised(
     settings: Settings, drain_ms: int, seconds: int
 ) -> None:
     made = settings({"drain_ms": drain_ms})

@@ -29,6 +29,8 @@ log = logging.getLogger("relay")
 # How long the end of the body waits for the upstream's own, which mostly comes with the same
 # packet or right behind it: a connection read to its end serves again.
 LINGER_S: Final = 0.02
+# A coded body is whole only with its trailer, which may come by itself.
+LINGER_CODED_S: Final = 1.0
 
 
 class Ending(Enum):
@@ -203,7 +205,7 @@ class Body:
         """The message is complete: end at once, but see whether the upstream's end is here."""
         self._step = self._end
         try:
-            chunk = self._source.read1(LINGER_S)
+            chunk = self._source.read1(LINGER_CODED_S if self._watch.coded else LINGER_S)
         except UpstreamError:
             chunk = None
         return chunk or self._end()

@@ -26,7 +26,8 @@ from gevent.hub import Waiter
 from relay.errors import ClientLeft
 
 # A stream that pauses longer goes on by the iterator, where pings and time limits are: long
-# against the pauses within an answer, and a part of the ping interval where that is short.
+# against the pauses within an answer, and a part of the ping interval and of the upstream's idle
+# limit where those are short.
 _QUIET_S: Final = 1.0
 _QUIET_PART: Final = 4
 
@@ -34,6 +35,11 @@ _QUIET_PART: Final = 4
 @runtime_checkable
 class Readable(Protocol):
     """A response that can be looked at without waiting."""
+
+    @property
+    def idle_s(self) -> float:
+        """How long it may be silent."""
+        ...
 
     def fileno(self) -> int:
         """The descriptor to watch, -1 once the response has been read to its end."""
@@ -95,7 +101,7 @@ class Pump:
         ping_interval_s: float,
     ) -> None:
         """`show` lets the taps see a chunk; True: it was the last one to be moved here."""
-        self.quiet_s = min(_QUIET_S, ping_interval_s / _QUIET_PART)
+        self.quiet_s = min(_QUIET_S, ping_interval_s / _QUIET_PART, source.idle_s / 2)
         """After so much silence, to twice as much, the pump gives up."""
         self._source = source
         self._outlet = outlet

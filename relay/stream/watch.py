@@ -34,6 +34,11 @@ class Watch(Protocol):
         ...
 
     @property
+    def coded(self) -> bool:
+        """The bytes are compressed."""
+        ...
+
+    @property
     def writable(self) -> bool:
         """An event of our own may be written now."""
         ...
@@ -95,6 +100,10 @@ class StreamWatch(GuardedTap):
         return self.tap.usage
 
     @property
+    def coded(self) -> bool:
+        return self._compressed
+
+    @property
     def writable(self) -> bool:
         done = self.tap.stopped or self.tap.error is not None
         return not (self._compressed or self.dropped or done) and self.tap.at_boundary
@@ -128,6 +137,7 @@ class PlainWatch(GuardedTap):
     """Watches any other body: its end is where the upstream ends it, and nothing may be added."""
 
     events = False
+    coded = False
     writable = False
     stopped = False
     over = False

@@ -90,12 +90,12 @@ class Call:
 class Response:
     """A response whose headers are read. It is `relay.wire.UpstreamResponse`."""
 
-    __slots__ = ("_heard_at", "_idle_s", "_line", "_parser", "headers", "status")
+    __slots__ = ("_heard_at", "_line", "_parser", "headers", "idle_s", "status")
 
     def __init__(self, line: Line, idle_s: float) -> None:
         self._line = line
         self._parser = line.parser
-        self._idle_s = idle_s
+        self.idle_s = idle_s
         self._heard_at = line.clock.monotonic()
         self.status: int = line.parser.status
         self.headers: Sequence[tuple[str, str]] = line.parser.headers
@@ -132,7 +132,7 @@ class Response:
 
     def _next(self, timeout_s: float | None) -> bytes | None:
         line, parser = self._line, self._parser
-        idle_at = self._heard_at + self._idle_s
+        idle_at = self._heard_at + self.idle_s
         now = line.clock.monotonic()
         until = idle_at if timeout_s is None else now + timeout_s
         while True:
@@ -144,7 +144,7 @@ class Response:
                     break
             elif now >= idle_at:
                 line.end()
-                raise UpstreamIdle(f"{line.origin} sent nothing for {self._idle_s:g} s")
+                raise UpstreamIdle(f"{line.origin} sent nothing for {self.idle_s:g} s")
             elif now >= until:
                 return None
         self._heard_at = now

@@ -12,8 +12,11 @@ Installed on the worker object before it accepts (`relay.serving`); nothing here
 """
 
 import socket
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+
+from relay.errors import StreamCut
 
 if TYPE_CHECKING:
     from gunicorn.workers.base import Worker
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 AWAITS_CONTINUE: Final = "awaits_continue"
 """Attribute of `wsgi.input`: the client sends its body only after `CONTINUE`."""
+
+
+_CHUNKED: Final = (1, 1)
+"""The HTTP version since which a body's end can be told from its connection's."""
 
 
 class Connections:
@@ -51,6 +58,10 @@ class Connections:
         self._busy.add(client)
         try:
             self._handle_request(listener, req, client, addr)
+        except StreamCut:
+            if req.version < _CHUNKED:
+                _reset_on_close(client)
+            raise
         finally:
             self._busy.discard(client)
             if self._closing:
@@ -61,6 +72,14 @@ class Connections:
         self._closing = True
         for client in self._open - self._busy:
             _end_reading(client)
+
+
+def _reset_on_close(client: socket.socket) -> None:
+    """Without chunks the end of the connection is the end of the body: a cut has to differ."""
+    try:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError:  # it is gone already
+        return
 
 
 def _end_reading(client: socket.socket) -> None:
