@@ -105,7 +105,9 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 
 
 def connected() -> tuple[socket.socket, socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.socket() as listener:  # `create_server` would make one that is not gevent's
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
         client = socket.create_connection(listener.getsockname())
         served, _ = listener.accept()
     return served, client
