@@ -11,14 +11,7 @@ from relay.errors import CredentialRefused, UpstreamFailed, UpstreamTimedOut
 from tests.exchange.conftest import Drive
 from tests.exchange.driving import quick
 from tests.scripted import messages
-from tests.scripted.answers import (
-    Answer,
-    says,
-    says_error,
-    says_json,
-    says_nothing,
-    streams,
-)
+from tests.scripted.answers import Answer, says, says_error, says_json, says_nothing, streams
 from tests.scripted.client import STREAM_MSG
 from tests.scripted.config import config, provider
 from tests.scripted.upstream import Upstream
