@@ -38,7 +38,6 @@ _AFTER_DRAIN_S: Final = 5
 # earlier (`Running.capacity`), and this is never reached.
 _CONNECTIONS: Final = 100_000
 _MAX_WORKERS: Final = 4
-_GC_THRESHOLDS: Final = (20_000, 20, 50)
 
 
 def settings() -> dict[str, object]:
@@ -128,10 +127,9 @@ def _post_worker_init(worker: "Worker") -> None:
     # Only here, after the worker has patched the standard library.
     from relay.web import connections, draining, malformed  # noqa: PLC0415
 
-    # What is loaded now stays: the collector need not look at it again, nor at every few hundred
-    # objects of exchanges, which hold no cycles.
+    # What is loaded now stays: the collector need not look at it again. How often it looks is left
+    # as it is: exchanges do hold cycles, and collecting late keeps their bodies, a megabyte each.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
     worker.handle_error = malformed.answered_here(worker)
     draining.follow(worker, connections.Connections(worker))
