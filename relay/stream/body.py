@@ -91,15 +91,13 @@ class Body:
         self._ping_interval_s = ping_interval_s
         self._failure = failure
         self._presence = presence
-        self._waiting = presence.waiting()
+        self.waiting = presence.waiting()
         self._on_close = on_close
         self._taps = [GuardedTap(tap) for tap in taps]
         self._flows = True
         self._pump: Pump | None = None
         if outlet is not None and isinstance(source, Readable):
-            self._pump = Pump(
-                source, outlet, self._waiting, self._show, ping_interval_s=ping_interval_s
-            )
+            self._pump = Pump(source, outlet, self, ping_interval_s=ping_interval_s)
         self._step: Callable[[], bytes] = self._open
         self._ending: Ending | None = None
         self._closed = False
@@ -151,7 +149,7 @@ class Body:
                 if self._pump.run():
                     return self._pumped()
                 wait_s = wait_s - self._pump.quiet_s
-            with self._waiting:
+            with self.waiting:
                 chunk = self._source.read1(wait_s)
                 while chunk is None and not self._watch.writable:
                     chunk = self._source.read1(self._ping_interval_s)
@@ -165,7 +163,12 @@ class Body:
             return PING
         return self._hand_over(chunk) if chunk else self._finish()
 
-    def _show(self, chunk: bytes) -> bool:
+    @property
+    def in_content(self) -> bool:
+        """As the watch says; other taps see every chunk."""
+        return self._watch.in_content and not self._taps
+
+    def show(self, chunk: bytes) -> bool:
         """Let the taps see a chunk. True: what comes after it is not simply the next one."""
         self._watch.feed(chunk)
         for tap in self._taps:
@@ -182,7 +185,7 @@ class Body:
         return self._linger()
 
     def _hand_over(self, chunk: bytes) -> bytes:
-        if self._show(chunk):
+        if self.show(chunk):
             if not self._watch.stopped:
                 return self._fail(UpstreamBroken("an event is too long"))
             self._look_for_the_end()

@@ -3,9 +3,13 @@
 An event that goes through the iterator, the WSGI server and `sendall` costs two greenlet switches
 and a watcher started and stopped. Here the greenlet waits once while callbacks do the work:
 
-    upstream readable ► poll ► watch, taps ► chunk framing ► write to the client
-                          │                                       └ short: the greenlet writes on
-                          └ end, fault, message_stop, or quiet: back to the greenlet
+    upstream readable ► look ► one whole chunk of mere content ──┐ as it came
+                          └ anything else ► parse ► watch, taps ► frame ► write to the client
+                                              │                             │
+             end, fault, message_stop, quiet: ┴─── back to the greenlet ────┴ short: it writes on
+
+In the long middle of a stream nearly every event arrives as one chunk, which is what it must be
+for the client, too: such a one passes unparsed.
 
 Only for a plain HTTP/1.1 connection whose head, with `transfer-encoding: chunked`, the server has
 already written: the frames here take the place of those the server would make of the iterator's
@@ -15,7 +19,6 @@ a chunk.
 """
 
 import os
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -24,6 +27,7 @@ import gevent.socket
 from gevent.hub import Waiter
 
 from relay.errors import ClientLeft
+from relay.stream.usage import is_content
 
 # A stream that pauses longer goes on by the iterator, where pings and time limits are: long
 # against the pauses within an answer, and a part of the ping interval and of the upstream's idle
@@ -45,10 +49,41 @@ class Readable(Protocol):
         """The descriptor to watch, -1 once the response has been read to its end."""
         ...
 
+    @property
+    def at_border(self) -> bool:
+        """The body comes in chunks, and its next byte is the first of a chunk."""
+        ...
+
     def poll(self) -> bytes | None:
         """What has arrived, None for nothing, b"" at the end. Raises what `read1` raises, and
         never switches greenlets.
         """
+        ...
+
+    def look(self) -> bytes | None:
+        """As `poll`, but with the framing. What it returns is given to `parse`, unless it is a
+        whole chunk and `at_border` was true.
+        """
+        ...
+
+    def parse(self, data: bytes) -> bytes | None:
+        """What `poll` would have returned."""
+        ...
+
+
+class Audience(Protocol):
+    """Those who see what is moved."""
+
+    waiting: AbstractContextManager[object]
+    """Entered while the greenlet waits."""
+
+    def show(self, chunk: bytes) -> bool:
+        """Let the taps see a chunk. True: it was the last one to be moved here."""
+        ...
+
+    @property
+    def in_content(self) -> bool:
+        """A chunk of whole events that say only content (`usage.is_content`) need not be shown."""
         ...
 
 
@@ -95,18 +130,16 @@ class Pump:
         self,
         source: Readable,
         outlet: Outlet,
-        waiting: AbstractContextManager[object],
-        show: Callable[[bytes], bool],
+        audience: Audience,
         *,
         ping_interval_s: float,
     ) -> None:
-        """`show` lets the taps see a chunk; True: it was the last one to be moved here."""
         self.quiet_s = min(_QUIET_S, ping_interval_s / _QUIET_PART, source.idle_s / 2)
         """After so much silence, to twice as much, the pump gives up."""
         self._source = source
         self._outlet = outlet
-        self._waiting = waiting
-        self._show = show
+        self._audience = audience
+        self._passing = False  # mere content may pass unparsed
         self._waiter: Waiter[Any] | None = None
         self._moves = self._seen = 0
         self._rest: memoryview | None = None
@@ -120,7 +153,7 @@ class Pump:
         written by then.
         """
         while True:
-            with self._waiting:
+            with self._audience.waiting:
                 ended = self._wait()
             rest, self._rest = self._rest, None
             if rest is not None:  # outside `waiting`, so that a client that takes nothing is seen
@@ -141,6 +174,7 @@ class Pump:
         waiter: Waiter[Any] = Waiter(hub)
         self._waiter = waiter
         self._seen = -1
+        self._passing = False
         try:
             readable.start(self._readable)
             quiet.start(self._look)
@@ -159,17 +193,31 @@ class Pump:
         if self._waiter is None:
             return
         try:
-            chunk = self._source.poll()
-            if chunk is None:
+            if not self._passing:
+                self._move(self._source.poll())
                 return
-            # At its end the response gives its descriptor away: it must not be watched on.
-            last = not chunk or self._show(chunk) or self._source.fileno() < 0
-            if chunk and not self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk)):
-                self._leave(ended=last)
-            elif last:
-                self._leave(ended=True)
+            data = self._source.look()
+            if data is None:
+                return
+            if not _is_content_chunk(data):
+                self._move(self._source.parse(data))
+            elif not self._write(data):
+                self._leave(ended=False)
         except Exception as fault:  # noqa: BLE001  raised again by `run`, in the greenlet
             self._fault = fault
+            self._leave(ended=True)
+
+    def _move(self, chunk: bytes | None) -> None:
+        if chunk is None:
+            self._passing = False
+            return
+        source, audience = self._source, self._audience
+        # At its end the response gives its descriptor away: it must not be watched on.
+        last = not chunk or audience.show(chunk) or source.fileno() < 0
+        self._passing = source.at_border and audience.in_content
+        if chunk and not self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk)):
+            self._leave(ended=last)
+        elif last:
             self._leave(ended=True)
 
     def _write(self, frame: bytes) -> bool:
@@ -189,3 +237,11 @@ class Pump:
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.switch(ended)
+
+
+def _is_content_chunk(data: bytes) -> bool:
+    """Whether this is exactly one chunk, framed as we would, of whole events of mere content."""
+    if not data.endswith(b"\n\n\r\n") or not is_content(data):
+        return False
+    size = data.find(b"\r\n")
+    return data.startswith(b"%x\r\n" % (len(data) - size - len(b"\r\n\r\n")))

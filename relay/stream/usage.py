@@ -21,6 +21,11 @@ _TAIL_BYTES: Final = 16 << 10
 _IN_BLOCK: Final = (events.CONTENT_BLOCK_DELTA, events.CONTENT_BLOCK_STOP)
 
 
+def is_content(data: bytes) -> bool:
+    """Whether whole events, in a block that has begun, say nothing but more of its content."""
+    return b"message_" not in data and b"error" not in data
+
+
 class UsageTap:
     """What the events of one message say. May raise, for instance `DecodeFailed`: guard it."""
 
@@ -46,20 +51,18 @@ class UsageTap:
         return self.splitter.at_boundary
 
     @property
+    def in_content(self) -> bool:
+        """Events that end here with their chunk and are `is_content` change nothing."""
+        return self.content and self._begun and self.splitter.is_empty
+
+    @property
     def begun_block(self) -> bool:
         """A content block had begun; an event too long to keep can be nothing else."""
         return self._begun or self.splitter.uncounted > 0
 
     def feed(self, chunk: bytes) -> None:
         plain = chunk if self._decoder is None else self._decoder.feed(chunk)
-        if (
-            self.content
-            and plain.endswith(b"\n\n")
-            and b"message_" not in plain
-            and b"error" not in plain
-            and self.splitter.is_empty
-            and self._begun
-        ):
+        if plain.endswith(b"\n\n") and is_content(plain) and self.in_content:
             return  # it says nothing we need
         for event in self.splitter.feed(plain):
             self._see(event)

@@ -54,6 +54,11 @@ class Watch(Protocol):
         ...
 
     @property
+    def in_content(self) -> bool:
+        """A chunk of whole events that say only content (`usage.is_content`) need not be fed."""
+        ...
+
+    @property
     def whole(self) -> bool:
         """If the upstream ends properly now, the body is what it meant to send."""
         ...
@@ -117,6 +122,10 @@ class StreamWatch(GuardedTap):
         return self.tap.stopped or self.tap.splitter.oversized
 
     @property
+    def in_content(self) -> bool:
+        return self.tap.in_content and not (self._compressed or self.dropped)
+
+    @property
     def whole(self) -> bool:
         return self.dropped or self.tap.stopped or self.tap.error is not None
 
@@ -141,6 +150,7 @@ class PlainWatch(GuardedTap):
     writable = False
     stopped = False
     over = False
+    in_content = False
     whole = True
     error = None
     oversized = False

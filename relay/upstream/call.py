@@ -110,17 +110,33 @@ class Response:
 
     def poll(self) -> bytes | None:
         """As `read1(0)`, for a loop that calls it whenever the descriptor is readable."""
-        line, parser = self._line, self._parser
-        if parser.is_complete:
+        if self._parser.is_complete:
             return self.read1(0)
-        if not line.poll():
-            return None
-        self._heard_at = line.clock.monotonic()
-        body = parser.take()
-        if parser.is_complete:
-            line.end()
+        data = self.look()
+        return None if data is None else self.parse(data)
+
+    def look(self) -> bytes | None:
+        """The bytes that `poll` would parse. Each goes to `parse` before anything else is read, but
+        for whole chunks that arrive where `at_border` is true: to leave them out changes nothing.
+        """
+        data = self._line.look()
+        if data is not None:
+            self._heard_at = self._line.clock.monotonic()
+        return data
+
+    def parse(self, data: bytes) -> bytes | None:
+        """What `poll` would return for these bytes."""
+        self._line.parse(data)
+        body = self._parser.take()
+        if self._parser.is_complete:
+            self._line.end()
             return body
         return body or None
+
+    @property
+    def at_border(self) -> bool:
+        """The body comes in chunks, and its next byte is the first of a chunk."""
+        return self._parser.at_border
 
     def fileno(self) -> int:
         """The descriptor to watch for more of the body, -1 once there is none."""

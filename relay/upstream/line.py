@@ -62,29 +62,30 @@ class Line:
         """
         try:
             data = self._taken().receive(max(timeout_s, 0.0))
-            if data is not None:
-                self._feed(data)
         except OSError as error:
             raise self._lost(error) from error
+        if data is not None:
+            self.parse(data)
+        return data is not None
+
+    def look(self) -> bytes | None:
+        """What has arrived, for `parse`: b"" at the end, None for nothing. Never switches
+        greenlets; ends the line when it raises, as `pull` does.
+        """
+        try:
+            return self._taken().poll()
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def parse(self, data: bytes) -> None:
+        """Take what `look` has read. Ends the line when it raises, as `pull` does."""
+        try:
+            self._feed(data)
         except UpstreamError:
             self.end()
             raise
         if self.parser.is_broken:
             self.end()
-        return data is not None
-
-    def poll(self) -> bool:
-        """As `pull(0)` once the headers are there, but cheaper."""
-        try:
-            data = self._taken().poll()
-        except OSError as error:
-            raise self._lost(error) from error
-        if not data:  # nothing, or the end, which is still there to be seen
-            return data is not None and self.pull(0.0)
-        self.parser.feed(data)
-        if self.parser.is_broken:
-            self.end()
-        return True
 
     def end(self) -> None:
         """Give the connection back if the response is complete, else close it. Idempotent."""

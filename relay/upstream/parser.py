@@ -29,12 +29,15 @@ class ResponseParser:
         "_bodyless",
         "_chunks",
         "_fault",
+        "_has_data",
         "_has_excess",
+        "_in_chunk",
         "_interim",
         "_keeps_alive",
         "_parser",
         "_until_eof",
         "_without_body",
+        "at_border",
         "has_head",
         "headers",
         "is_complete",
@@ -46,6 +49,10 @@ class ResponseParser:
         self.headers: list[tuple[str, str]] = []
         self.has_head = False
         self.is_complete = False
+        self.at_border = False
+        """The body comes in chunks, and the next byte is the first of a chunk."""
+        self._in_chunk = True
+        self._has_data = False  # the last chunk has none
         self._bodyless = bodyless
         self._chunks: list[bytes] = []
         self._fault = ""
@@ -81,6 +88,8 @@ class ResponseParser:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._has_excess = True
             self._fault = self._fault or ("" if self.is_complete else str(error))
+        # Bytes after a whole chunk that end no line open the size of the next.
+        self.at_border = not self._in_chunk and data.endswith(b"\r\n")
         if len(self._chunks) > held:
             self._without_body = 0
         elif not self.is_complete:
@@ -154,6 +163,16 @@ class ResponseParser:
             self._has_excess = True
         else:
             self._chunks.append(data)
+            self._has_data = True
+
+    def on_chunk_header(self) -> None:
+        """The size of a chunk is read."""
+        self._in_chunk = True
+        self._has_data = False
+
+    def on_chunk_complete(self) -> None:
+        """The line end after the data of a chunk, or the end of the body."""
+        self._in_chunk = not self._has_data
 
     def on_message_complete(self) -> None:
         """The end of an interim response, or of the response."""

@@ -219,3 +219,40 @@ def test_a_long_body_in_small_chunks_is_not_bounded() -> None:
         parser.feed(b"1\r\na\r\n")
 
     assert parser.take() == b"a" * MAX_HEAD_BYTES
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=4),
+    st.lists(st.integers(0, 200), max_size=6),
+)
+def test_it_stands_at_a_border_behind_each_whole_chunk_and_nowhere_else(
+    pieces: list[bytes], cuts: list[int]
+) -> None:
+    wire, borders = CHUNKED, set()
+    for piece in pieces:
+        wire += b"%X;ext\r\n%b\r\n" % (len(piece), piece)
+        borders.add(len(wire))
+    wire += b"0\r\nlate: 1\r\n\r\n"
+    parser = ResponseParser()
+
+    for start, end in itertools.pairwise(sorted({0, *cuts, *borders, len(wire)})):
+        parser.feed(wire[start:end])
+        # Fed the last byte of a chunk alone it says no: one more chunk is parsed than need be.
+        assert parser.at_border == (end in borders and end - start > 1)
+
+
+def test_a_body_that_does_not_come_in_chunks_has_no_borders() -> None:
+    for data in (COMPLETE["length"][0], UNTIL_EOF["1.1"] + b"\r\n"):
+        parser = ResponseParser()
+        for part in bytewise(data):
+            parser.feed(part)
+            assert not parser.at_border
+
+
+def test_chunks_left_out_at_a_border_change_nothing() -> None:
+    parser, body = parsed(CHUNKED + b"2\r\nok\r\n")
+    assert parser.at_border
+    parser.feed(b"3\r\nend\r\n0\r\n\r\n")
+
+    assert (body, parser.take()) == (b"ok", b"end")
+    assert parser.is_reusable
