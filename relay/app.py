@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Flask, Request
+from flask import Flask, Request, Response
+from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 from werkzeug.routing import MapAdapter
 
@@ -194,6 +195,20 @@ class _Application(Flask):
         if known is None:
             known = self._made_sync[func] = super().ensure_sync(func)
         return known
+
+    def preprocess_request(self) -> Any:
+        """Look for nothing where nobody has registered anything."""
+        if self.before_request_funcs or self.url_value_preprocessors:
+            return super().preprocess_request()
+        return None
+
+    def process_response(self, response: Response) -> Response:
+        """The same. Without a session there is none to save."""
+        context = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        after = self.after_request_funcs or context._after_request_functions  # noqa: SLF001  Flask's
+        if after or self.session_interface is not _Application.session_interface:
+            return super().process_response(response)
+        return response
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Match on the path alone: the host has no say, so it is not parsed (10 µs)."""

@@ -125,11 +125,12 @@ def _on_exit(_arbiter: "Arbiter") -> None:
 
 def _post_worker_init(worker: "Worker") -> None:
     # Only here, after the worker has patched the standard library.
-    from relay.web import connections, draining, malformed  # noqa: PLC0415
+    from relay.web import connections, draining, malformed, serve  # noqa: PLC0415
 
     # What is loaded now stays: the collector need not look at it again. How often it looks is left
     # as it is: exchanges do hold cycles, and collecting late keeps their bodies, a megabyte each.
     gc.collect()
     gc.freeze()
     worker.handle_error = malformed.answered_here(worker)
+    worker.handle_request = serve.Server(worker).handle_request
     draining.follow(worker, connections.Connections(worker))

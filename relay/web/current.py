@@ -9,6 +9,8 @@ from relay.exchange.lasting import Lasting
 from relay.exchange.settle import Settlement
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
     from relay.runtime import Runtime
 
 EXTENSION: Final = "cc-relay"
@@ -33,11 +35,6 @@ def settlement() -> Settlement | None:
     return cast("Settlement | None", request.environ.get(_SETTLEMENT))
 
 
-def account() -> Settlement:
-    """The account of the current exchange. Raises: `KeyError` where none was begun."""
-    return cast("Settlement", request.environ[_SETTLEMENT])
-
-
-def begin(account: Settlement) -> None:
-    """Make this the account of the current request, so that every ending finds it."""
-    request.environ[_SETTLEMENT] = account
+def begin(environ: "WSGIEnvironment", account: Settlement) -> None:
+    """Make this the account of a request, so that every ending finds it."""
+    environ[_SETTLEMENT] = account

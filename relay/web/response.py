@@ -1,14 +1,17 @@
 """A Flask response that is already complete: nothing is left for werkzeug to compute.
 
 The hot path costs half of an ordinary `Response` this way, and the body's own iterable reaches
-the WSGI server, which calls its `close`.
+the WSGI server, which calls its `close`. What an `after_request` of somebody's pipeline looks at
+or sets (headers, status, `response`) is made when it is asked for.
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from relay.exchange.reply import Reply
 
@@ -21,19 +24,38 @@ _LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in H
 class PreparedResponse(Response):
     """Hands a `Reply` to `start_response` as it is."""
 
+    direct_passthrough = True
+
     def __init__(self, reply: Reply) -> None:  # the base's init is what this saves
         self._reply = reply
+
+    @cached_property
+    def headers(self) -> Headers:  # type: ignore[override]  # an attribute there
+        return Headers(self._reply.headers)
+
+    @cached_property
+    def response(self) -> Iterable[bytes]:  # type: ignore[override]  # an attribute there
+        return self._reply.body
+
+    @cached_property
+    def _status_code(self) -> int:  # type: ignore[override]  # what werkzeug keeps it in
+        return self._reply.status
+
+    @cached_property
+    def _status(self) -> str:  # type: ignore[override]  # the same
+        return _LINES.get(self._reply.status) or f"{self._reply.status} Unknown"
 
     def __call__(
         self, _environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        reply = self._reply
-        line = _LINES.get(reply.status) or f"{reply.status} Unknown"
+        made: dict[str, Any] = self.__dict__
+        headers = made["headers"].to_wsgi_list() if "headers" in made else self._reply.headers
+        body = self.response if "response" in made else self._reply.body
         try:
-            start_response(line, reply.headers)
+            start_response(self._status, headers)
         except BaseException:  # nobody else would: the server has not got the body yet
-            close = getattr(reply.body, "close", None)
+            close = getattr(body, "close", None)
             if close is not None:
                 close()
             raise
-        return reply.body
+        return body
