@@ -13,6 +13,7 @@ from typing import Any, Final
 from flask import Flask, Request, Response
 from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface, SessionMixin
+from flask.signals import appcontext_tearing_down, request_tearing_down
 from werkzeug.routing import MapAdapter
 
 from relay.clock import SystemClock
@@ -179,9 +180,18 @@ class _Paths(MapAdapter):
         return found
 
 
+class _Request(Request):
+    """A request whose form nobody has parsed: there are no files to close."""
+
+    def close(self) -> None:
+        if "files" in self.__dict__:
+            super().close()
+
+
 class _Application(Flask):
     """Flask, without what this application does not ask of it on every request."""
 
+    request_class = _Request
     session_interface = _NoSession()
 
     def __init__(self, name: str) -> None:
@@ -209,6 +219,16 @@ class _Application(Flask):
         if after or self.session_interface is not _Application.session_interface:
             return super().process_response(response)
         return response
+
+    def do_teardown_request(self, *exc: Any) -> None:
+        """The same."""
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(*exc)
+
+    def do_teardown_appcontext(self, *exc: Any) -> None:
+        """The same."""
+        if self.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
+            super().do_teardown_appcontext(*exc)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Match on the path alone: the host has no say, so it is not parsed (10 µs)."""

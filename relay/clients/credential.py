@@ -16,6 +16,8 @@ API_KEY: Final = "x-api-key"
 PLACEHOLDER: Final = "managed-by-cc-relay"
 """What `config cc init` writes into Claude Code's settings: a mark, not a credential."""
 
+_PLACEHOLDERS: Final = (f"Bearer {PLACEHOLDER}", PLACEHOLDER)
+
 # A server trims header values, so `Bearer` followed by nothing is an empty token.
 _BEARER: Final = re.compile(r"bearer(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL)
 _BLANK: Final = " \t"
@@ -62,6 +64,8 @@ def own(headers: Mapping[str, str], is_ours: Callable[[str], bool]) -> dict[str,
 
 
 def _without_ours(value: str, is_ours: Callable[[str], bool]) -> str:
+    if value in _PLACEHOLDERS:
+        return ""
     whole = _text(value)
     if not whole or _token(whole) == "" or len(_BORDERS.findall(whole)) > _MAX_BORDERS:
         return ""

@@ -105,6 +105,25 @@ def _located(body: bytes, slices: Mapping[str, msgspec.Raw], read: bytes) -> Mem
 
 def _walked(slices: Mapping[str, msgspec.Raw], read: bytes) -> Mapping[str, tuple[int, int]] | None:
     """The spans by the lengths of the slices; None if a key stands twice."""
+    return _compact(slices, len(read)) or _spaced(slices, read)
+
+
+def _compact(slices: Mapping[str, msgspec.Raw], length: int) -> Mapping[str, tuple[int, int]]:
+    """The spans in a text of `length` bytes without blanks, as nearly all clients write it.
+
+    Empty if it is none: blanks, escapes in keys and keys that stand twice all make a text longer
+    than the sum of its different keys and values, and nothing makes it shorter.
+    """
+    position = len("{")
+    spans: dict[str, tuple[int, int]] = {}
+    for name, raw in slices.items():
+        start = position + len(name) + len('"":')
+        position = start + memoryview(raw).nbytes + len(",")
+        spans[name] = (start, position - len(","))
+    return spans if position == length else {}
+
+
+def _spaced(slices: Mapping[str, msgspec.Raw], read: bytes) -> Mapping[str, tuple[int, int]] | None:
     opened = _OPEN.match(read)
     if opened is None:
         return None

@@ -13,7 +13,7 @@ that was never started does not run, and a client may leave before the first rea
 import logging
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self, cast
 
 from relay.errors import ClientLeft, StreamCut, UpstreamBroken, UpstreamError, UpstreamIdle
 from relay.messages.events import PING, error_event
@@ -96,8 +96,9 @@ class Body:
         self._taps = [GuardedTap(tap) for tap in taps]
         self._flows = True
         self._pump: Pump | None = None
-        if outlet is not None and isinstance(source, Readable):
-            self._pump = Pump(source, outlet, self, ping_interval_s=ping_interval_s)
+        if outlet is not None and hasattr(source, "poll"):  # `isinstance` would take 20 µs
+            readable = cast("Readable", source)
+            self._pump = Pump(readable, outlet, self, ping_interval_s=ping_interval_s)
         self._step: Callable[[], bytes] = self._open
         self._ending: Ending | None = None
         self._closed = False

@@ -20,7 +20,7 @@ a chunk.
 
 import os
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 import gevent
 import gevent.socket
@@ -36,7 +36,6 @@ _QUIET_S: Final = 1.0
 _QUIET_PART: Final = 4
 
 
-@runtime_checkable
 class Readable(Protocol):
     """A response that can be looked at without waiting."""
 

@@ -74,6 +74,7 @@ _ANSWERS: dict[str, Answer] = {
     "chunked": _with("200 OK", _PLAIN, body=[b"", b"one", b"", b"two" * 9]),
     "nothing": _with("200 OK", _PLAIN, body=[]),
     "long": _with("200 OK", body=[b"x" * 70_000, b"y" * 10]),
+    "huge": _with("200 OK", body=[b"x" * 70_000, b"y" * 8_000_000]),
     "length": _with("200 OK", ("content-length", " 3 "), body=[b"a", b"bc"]),
     "longer": _with("200 OK", ("Content-Length", "2"), body=[b"abc", b"d"]),
     "zero": _with("200 OK", ("Content-Length", "0"), body=[b"abc"]),
