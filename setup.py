@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = next(
@@ -19,7 +19,15 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["relay", "relay.*"]),
-    package_data={"relay": ["py.typed"], "relay.config": ["*.yaml"]},
+    package_data={
+        "relay": ["py.typed"],
+        "relay.config": ["*.yaml"],
+        "relay.stream": ["*.c", "*.pyi"],
+    },
+    # Without a compiler, or its headers of Python, the relay does the same in Python.
+    ext_modules=[
+        Extension("relay.stream._passing", ["relay/stream/_passing.c"], optional=True),
+    ],
     python_requires=">=3.11",
     install_requires=[
         "flask>=3.1.3,<4",

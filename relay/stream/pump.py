@@ -3,13 +3,13 @@
 An event that goes through the iterator, the WSGI server and `sendall` costs two greenlet switches
 and a watcher started and stopped. Here the greenlet waits once while callbacks do the work:
 
-    upstream readable ► look ► one whole chunk of mere content ──┐ as it came
-                          └ anything else ► parse ► watch, taps ► frame ► write to the client
-                                              │                             │
-             end, fault, message_stop, quiet: ┴─── back to the greenlet ────┴ short: it writes on
+    upstream readable ► one whole chunk of mere content ─────── as it came ┐
+                      └ anything else ► parse ► watch, taps ► frame ► write to the client
+                                          │                             │
+         end, fault, message_stop, quiet: ┴─── back to the greenlet ────┴ short: it writes on
 
 In the long middle of a stream nearly every event arrives as one chunk, which is what it must be
-for the client, too: such a one passes unparsed.
+for the client, too: such a one passes unparsed (`passing`).
 
 Only for a plain HTTP/1.1 connection whose head, with `transfer-encoding: chunked`, the server has
 already written: the frames here take the place of those the server would make of the iterator's
@@ -19,21 +19,26 @@ a chunk.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Final, Protocol
 
 import gevent
 import gevent.socket
 from gevent.hub import Waiter
 
+from relay.clock import SystemClock
 from relay.errors import ClientLeft
-from relay.stream.usage import is_content
+from relay.stream.passing import Passed, is_content_chunk, pass_on
 
 # A stream that pauses longer goes on by the iterator, where pings and time limits are: long
 # against the pauses within an answer, and a part of the ping interval and of the upstream's idle
 # limit where those are short.
 _QUIET_S: Final = 1.0
 _QUIET_PART: Final = 4
+
+_monotonic: Final = SystemClock().monotonic
 
 
 class Readable(Protocol):
@@ -65,6 +70,18 @@ class Readable(Protocol):
         """
         ...
 
+    def raw_fileno(self) -> int:
+        """The descriptor to read the same from, -1 if there is none."""
+        ...
+
+    def lost(self, error: OSError) -> Exception:
+        """What to raise when that reading failed."""
+        ...
+
+    def heard(self, at: float) -> None:
+        """That reading had something at this monotonic time, which was left out."""
+        ...
+
     def parse(self, data: bytes) -> bytes | None:
         """What `poll` would have returned."""
         ...
@@ -92,6 +109,10 @@ class Outlet:
     def __init__(self, sock: gevent.socket.socket) -> None:
         self._sock = sock
         self._fd = sock.fileno()
+
+    def fileno(self) -> int:
+        """The descriptor to write to."""
+        return self._fd
 
     def write(self, data: bytes) -> int:
         """Write what fits without waiting. Raises: `ClientLeft`."""
@@ -138,7 +159,8 @@ class Pump:
         self._source = source
         self._outlet = outlet
         self._audience = audience
-        self._passing = False  # mere content may pass unparsed
+        self._pass: Callable[[], Passed] | None = None  # while mere content may pass unparsed
+        self._passed_at = 0.0
         self._waiter: Waiter[Any] | None = None
         self._moves = self._seen = 0
         self._rest: memoryview | None = None
@@ -173,7 +195,7 @@ class Pump:
         waiter: Waiter[Any] = Waiter(hub)
         self._waiter = waiter
         self._seen = -1
-        self._passing = False
+        self._pass = None
         try:
             readable.start(self._readable)
             quiet.start(self._look)
@@ -181,6 +203,7 @@ class Pump:
             return bool(waiter.get())
         finally:
             self._waiter = None
+            self._source.heard(self._passed_at)
             readable.stop()
             readable.close()
             quiet.stop()
@@ -192,32 +215,55 @@ class Pump:
         if self._waiter is None:
             return
         try:
-            if not self._passing:
+            if self._pass is None:
                 self._move(self._source.poll())
-                return
-            data = self._source.look()
-            if data is None:
-                return
-            if not _is_content_chunk(data):
-                self._move(self._source.parse(data))
-            elif not self._write(data):
-                self._leave(ended=False)
+            elif (passed := self._pass()) is True:
+                self._moves += 1
+                self._passed_at = _monotonic()
+            elif passed is not None:
+                self._stop_passing(passed)
         except Exception as fault:  # noqa: BLE001  raised again by `run`, in the greenlet
             self._fault = fault
             self._leave(ended=True)
 
     def _move(self, chunk: bytes | None) -> None:
         if chunk is None:
-            self._passing = False
+            self._pass = None
             return
         source, audience = self._source, self._audience
         # At its end the response gives its descriptor away: it must not be watched on.
         last = not chunk or audience.show(chunk) or source.fileno() < 0
-        self._passing = source.at_border and audience.in_content
+        self._pass = self._passage() if source.at_border and audience.in_content else None
         if chunk and not self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk)):
             self._leave(ended=last)
         elif last:
             self._leave(ended=True)
+
+    def _passage(self) -> Callable[[], Passed]:
+        source = self._source.raw_fileno()
+        return self._pass_decrypted if source < 0 else partial(self._pass_raw, source)
+
+    def _pass_raw(self, source: int) -> Passed:
+        try:
+            return pass_on(source, self._outlet.fileno())
+        except OSError as error:
+            raise self._source.lost(error) from error
+
+    def _pass_decrypted(self) -> Passed:
+        data = self._source.look()
+        if data is None or not is_content_chunk(data):
+            return data
+        written = self._outlet.write(data)
+        return True if written == len(data) else (data, written)
+
+    def _stop_passing(self, passed: bytes | tuple[bytes, int]) -> None:
+        if isinstance(passed, bytes):
+            self._move(self._source.parse(passed))
+            return
+        self._moves += 1
+        data, written = passed
+        self._rest = memoryview(data)[written:]
+        self._leave(ended=False)
 
     def _write(self, frame: bytes) -> bool:
         self._moves += 1
@@ -236,11 +282,3 @@ class Pump:
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.switch(ended)
-
-
-def _is_content_chunk(data: bytes) -> bool:
-    """Whether this is exactly one chunk, framed as we would, of whole events of mere content."""
-    if not data.endswith(b"\n\n\r\n") or not is_content(data):
-        return False
-    size = data.find(b"\r\n")
-    return data.startswith(b"%x\r\n" % (len(data) - size - len(b"\r\n\r\n")))

@@ -12,7 +12,7 @@ written is never sent again.
 from collections.abc import Sequence
 
 from relay.clock import Clock
-from relay.errors import UpstreamIdle, UpstreamSilent
+from relay.errors import UpstreamError, UpstreamIdle, UpstreamSilent
 from relay.upstream.connection import RECORD_BYTES, Connection
 from relay.upstream.line import Line
 from relay.upstream.pool import Pool
@@ -119,13 +119,25 @@ class Response:
         """The bytes that `poll` would parse. Each goes to `parse` before anything else is read, but
         for whole chunks that arrive where `at_border` is true: to leave them out changes nothing.
         """
-        data = self._line.look()
-        if data is not None:
-            self._heard_at = self._line.clock.monotonic()
-        return data
+        return self._line.look()
+
+    def raw_fileno(self) -> int:
+        """The descriptor to read them from instead, -1 under TLS. Errors of that go to `lost`, the
+        time of the last byte left out to `heard`.
+        """
+        return self._line.raw_fileno()
+
+    def lost(self, error: OSError) -> UpstreamError:
+        """The connection failed while somebody else read from it: what `look` would have raised."""
+        return self._line.lost(error)
+
+    def heard(self, at: float) -> None:
+        """Something was heard at this monotonic time."""
+        self._heard_at = max(self._heard_at, at)
 
     def parse(self, data: bytes) -> bytes | None:
         """What `poll` would return for these bytes."""
+        self._heard_at = self._line.clock.monotonic()
         self._line.parse(data)
         body = self._parser.take()
         if self._parser.is_complete:

@@ -28,7 +28,7 @@ _NO_ROOM: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Connection:
     """An open connection. `idle_since` is set by the pool."""
 
-    __slots__ = ("_fd", "_hub", "_sock", "_tls", "idle_since", "max_write_bytes", "origin")
+    __slots__ = ("_hub", "_sock", "_tls", "idle_since", "max_write_bytes", "origin", "raw_fileno")
 
     def __init__(self, sock: socket | SSLSocket, origin: Origin, *, tls: Tls) -> None:
         self._sock = sock
@@ -36,7 +36,8 @@ class Connection:
         self._tls: Tls | None = tls if origin.is_tls else None
         self.origin = origin
         self.idle_since = 0.0
-        self._fd = -1 if origin.is_tls else sock.fileno()
+        self.raw_fileno = -1 if origin.is_tls else sock.fileno()
+        """The descriptor, if what goes over it is not encrypted; -1 under TLS and once closed."""
         self.max_write_bytes = RECORD_BYTES if origin.is_tls else _PLAIN_WRITE_BYTES
 
     def __repr__(self) -> str:
@@ -68,10 +69,12 @@ class Connection:
 
     def poll(self) -> bytes | None:
         """As `receive(0)`, for a loop that calls it once an event. Raises: `OSError`."""
-        if self._fd < 0:
+        if self.raw_fileno < 0:
             return self.receive(0.0)
         try:
-            return os.read(self._fd, READ_BYTES)  # a third of what the way through gevent costs
+            return os.read(
+                self.raw_fileno, READ_BYTES
+            )  # a third of what the way through gevent costs
         except BlockingIOError:
             return None
 
@@ -109,7 +112,7 @@ class Connection:
 
     def close(self) -> None:
         """End the connection. Idempotent, never raises, never waits."""
-        self._fd = -1
+        self.raw_fileno = -1
         try:
             self._sock.close()
         except OSError:  # the descriptor was taken away; there is nothing left to close

@@ -35,6 +35,11 @@ class Line:
         connection = self._connection
         return -1 if connection is None else connection.fileno()
 
+    def raw_fileno(self) -> int:
+        """The descriptor that carries the response unencrypted; -1 under TLS and after the end."""
+        connection = self._connection
+        return -1 if connection is None else connection.raw_fileno
+
     def write(self, data: bytes | memoryview, stall_s: float) -> bool:
         """Whether everything went out; False when the upstream answers or is gone before that."""
         connection = self._taken()
@@ -63,7 +68,7 @@ class Line:
         try:
             data = self._taken().receive(max(timeout_s, 0.0))
         except OSError as error:
-            raise self._lost(error) from error
+            raise self.lost(error) from error
         if data is not None:
             self.parse(data)
         return data is not None
@@ -75,7 +80,7 @@ class Line:
         try:
             return self._taken().poll()
         except OSError as error:
-            raise self._lost(error) from error
+            raise self.lost(error) from error
 
     def parse(self, data: bytes) -> None:
         """Take what `look` has read. Ends the line when it raises, as `pull` does."""
@@ -101,7 +106,8 @@ class Line:
         else:
             connection.close()
 
-    def _lost(self, error: OSError) -> UpstreamError:
+    def lost(self, error: OSError) -> UpstreamError:
+        """End the line, whose connection failed with `error`; what to raise for it."""
         self.end()
         if self.parser.has_head:
             return UpstreamBroken(f"{self.origin}: {reason(error)} in the response body")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from relay.stream import passing, pump
 from relay.stream.body import Ending
 from tests.stream.test_both_ways import (
     BEGUN,
@@ -20,6 +21,13 @@ from tests.stream.test_both_ways import (
 )
 
 __all__ = ["upstream"]
+
+
+@pytest.fixture(autouse=True, params=[passing.pass_on, passing.pass_on_in_python])
+def _both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test, compiled and in Python."""
+    monkeypatch.setattr(pump, "pass_on", request.param)
+
 
 LAST = b"0\r\n\r\n"
 DELTA = next(event for event in EVENTS if b"content_block_delta" in event)
