@@ -163,9 +163,8 @@ class Response:
         idle_at = self._heard_at + self.idle_s
         now = line.clock.monotonic()
         until = idle_at if timeout_s is None else now + timeout_s
+        heard = line.pull(0)  # what goes on arriving is often there already
         while True:
-            heard = line.pull(min(until, idle_at) - now)
-            now = line.clock.monotonic()
             if heard:
                 body = parser.take()
                 if body or parser.is_complete:
@@ -175,6 +174,8 @@ class Response:
                 raise UpstreamIdle(f"{line.origin} sent nothing for {self.idle_s:g} s")
             elif now >= until:
                 return None
+            heard = line.pull(min(until, idle_at) - now)
+            now = line.clock.monotonic()
         self._heard_at = now
         if parser.is_complete:
             line.end()

@@ -9,6 +9,7 @@ import ssl
 from typing import Final
 
 from gevent import get_hub
+from gevent.hub import Waiter
 from gevent.socket import socket, wait_readwrite
 from gevent.ssl import SSLSocket
 
@@ -28,17 +29,28 @@ _NO_ROOM: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Connection:
     """An open connection. `idle_since` is set by the pool."""
 
-    __slots__ = ("_hub", "_sock", "_tls", "idle_since", "max_write_bytes", "origin", "raw_fileno")
+    __slots__ = (
+        "_hub",
+        "_readable",
+        "_sock",
+        "_tls",
+        "idle_since",
+        "max_write_bytes",
+        "origin",
+        "raw_fileno",
+    )
 
     def __init__(self, sock: socket | SSLSocket, origin: Origin, *, tls: Tls) -> None:
         self._sock = sock
         self._hub = get_hub()
+        self._readable = self._hub.loop.io(sock.fileno(), 1)
         self._tls: Tls | None = tls if origin.is_tls else None
         self.origin = origin
         self.idle_since = 0.0
         self.raw_fileno = -1 if origin.is_tls else sock.fileno()
         """The descriptor, if what goes over it is not encrypted; -1 under TLS and once closed."""
         self.max_write_bytes = RECORD_BYTES if origin.is_tls else _PLAIN_WRITE_BYTES
+        sock.settimeout(0.0)  # who waits does it here
 
     def __repr__(self) -> str:
         return f"Connection({self.origin}, fd={self.fileno()})"
@@ -51,41 +63,38 @@ class Connection:
         """Whether this is the thread that it can be used in."""
         return self._hub is get_hub()
 
-    def receive(self, timeout_s: float) -> bytes | None:
-        """What has arrived, b"" at the end, None if nothing came in time.
-
-        With 0 it looks and never switches greenlets. Raises: `OSError`.
-        """
-        sock = self._sock
-        sock.settimeout(timeout_s)
+    def receive(self) -> bytes | None:
+        """What has arrived, b"" at the end, None for nothing. Never waits. Raises: `OSError`."""
         try:
-            return sock.recv(READ_BYTES)
+            if self.raw_fileno >= 0:
+                return os.read(self.raw_fileno, READ_BYTES)  # a third of the way through gevent
+            return self._sock.recv(READ_BYTES)
         except _NO_ROOM:
-            return None
-        except TimeoutError as error:
-            if error.errno is None:
-                return None
-            raise  # ETIMEDOUT: the kernel gave the connection up
-
-    def poll(self) -> bytes | None:
-        """As `receive(0)`, for a loop that calls it once an event. Raises: `OSError`."""
-        if self.raw_fileno < 0:
-            return self.receive(0.0)
-        try:
-            return os.read(
-                self.raw_fileno, READ_BYTES
-            )  # a third of what the way through gevent costs
-        except BlockingIOError:
             return None
 
     def send(self, data: memoryview) -> int:
         """Write what fits without waiting; 0 when nothing does. Raises: `OSError`."""
-        sock = self._sock
-        sock.settimeout(0.0)
         try:
-            return sock.send(data)
+            return (
+                os.write(self.raw_fileno, data) if self.raw_fileno >= 0 else self._sock.send(data)
+            )
         except _NO_ROOM:
             return 0
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until there may be something to read, or the time is over.
+
+        Raises: `OSError` when the connection is closed meanwhile.
+        """
+        waiter: Waiter[None] = Waiter(self._hub)
+        limit = self._hub.loop.timer(timeout_s)
+        try:
+            self._readable.start(waiter.switch, None)
+            limit.start(waiter.switch, None)
+            waiter.get()
+        finally:
+            self._readable.stop()
+            limit.close()
 
     def wait_for_room(self, timeout_s: float) -> None:
         """Wait until there is room to write, or something to read.
@@ -100,7 +109,7 @@ class Connection:
         This reads rather than peeks: under TLS it swallows session tickets, which are no answer.
         """
         try:
-            return self.receive(0.0) is None
+            return self.receive() is None
         except OSError:
             return False
 
@@ -111,8 +120,14 @@ class Connection:
             self._tls = None
 
     def close(self) -> None:
-        """End the connection. Idempotent, never raises, never waits."""
+        """End the connection. Idempotent, never raises, never waits; wakes who waits."""
         self.raw_fileno = -1
+        # A descriptor must not be closed while somebody watches it: then gevent closes it later.
+        self._hub.cancel_waits_close_and_then(
+            (self._readable,), ConnectionAbortedError, self._close
+        )
+
+    def _close(self) -> None:
         try:
             self._sock.close()
         except OSError:  # the descriptor was taken away; there is nothing left to close

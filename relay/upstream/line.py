@@ -60,13 +60,17 @@ class Line:
         return True
 
     def pull(self, timeout_s: float) -> bool:
-        """Read once and parse it; False when nothing came in time. Ends the line when it raises.
+        """Wait for more, parse it; False when nothing came in time. Ends the line when it raises.
 
-        Raises: `UpstreamLost` when the connection ends before the response headers are complete,
-        `UpstreamBroken` when it ends too early after them, or is malformed.
+        With 0 it looks and never switches greenlets. Raises: `UpstreamLost` when the connection
+        ends before the response headers are complete, `UpstreamBroken` when it ends too early after
+        them, or is malformed.
         """
         try:
-            data = self._taken().receive(max(timeout_s, 0.0))
+            connection = self._taken()
+            if timeout_s > 0:
+                connection.wait(timeout_s)
+            data = connection.receive()
         except OSError as error:
             raise self.lost(error) from error
         if data is not None:
@@ -78,7 +82,7 @@ class Line:
         greenlets; ends the line when it raises, as `pull` does.
         """
         try:
-            return self._taken().poll()
+            return self._taken().receive()
         except OSError as error:
             raise self.lost(error) from error
 
@@ -124,7 +128,7 @@ class Line:
     def _await_room(self, connection: Connection, stall_s: float) -> bool:
         try:
             connection.wait_for_room(stall_s)
-            data = connection.receive(0.0)
+            data = connection.receive()
         except TimeoutError as error:
             message = f"{self.origin} took nothing of the request for {stall_s:g} s"
             raise UpstreamLost(message) from error
