@@ -22,6 +22,8 @@ UPSTREAM_KEY: Final = "sk-bench-upstream-key-0123456789"
 """The configured credential: what the upstream has to see instead of the client's."""
 START_LIMIT_S: Final = 20.0
 STOP_LIMIT_S: Final = 10.0
+LOOK_S: Final = 0.005
+"""Between two looks whether it answers: how exactly its start is timed."""
 
 
 class RelayProcess:
@@ -59,8 +61,14 @@ class RelayProcess:
         )
         pinned = [] if core is None else ["taskset", "-c", str(core)]
         gunicorn = [str(Path(sys.executable).parent / "gunicorn"), "-k", "gevent", app]
+        self.started_at = time.monotonic()
         self._process = _start(pinned + gunicorn, folder, config, self._log)
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:  # whatever it is, nothing is left behind
+            self.close()
+            raise
+        self.healthy_at = time.monotonic()
 
     @property
     def url(self) -> str:
@@ -93,9 +101,11 @@ class RelayProcess:
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(timeout=STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
+        except BaseException as interrupted:  # whatever it is, nothing is left behind
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(timeout=STOP_LIMIT_S)
+            if not isinstance(interrupted, subprocess.TimeoutExpired):
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -110,8 +120,7 @@ class RelayProcess:
                 break
             if is_answering(f"{self.url}/health"):
                 return
-            time.sleep(0.05)
-        self.close()
+            time.sleep(LOOK_S)
         raise RuntimeError(f"the relay did not start; its log ends:\n{self.log()[-3000:]}")
 
 

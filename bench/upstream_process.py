@@ -1,9 +1,10 @@
-"""Run the fake upstream in a process of its own, and ask it what happened to a trial."""
+"""Run a fake upstream in a process of its own, and ask it what happened to a trial."""
 
 import json
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,37 +24,48 @@ class Seen:
 class UpstreamProcess:
     """From construction to `close`; it ends with its standard input, also if we are killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "bench.fake_upstream", arguments: Sequence[str] = ()) -> None:
+        """Start it; it prints its port when it listens."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.fake_upstream"],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         assert self._process.stdout  # noqa: S101 - a pipe was asked for
-        self.port = int(self._process.stdout.readline())
+        port = self._process.stdout.readline()
+        if not port:
+            self.close()
+            raise RuntimeError("the upstream did not start; what it said stands above")
+        self.port = int(port)
+        self.pid = self._process.pid
         self.url = f"http://127.0.0.1:{self.port}"
 
     def seen(self, trial: str) -> Seen:
         """What it knows about a trial."""
-        return Seen(**json.loads(self._get(f"/trial/{trial}")))
+        return Seen(**json.loads(self.get(f"/trial/{trial}")))
 
     def body(self, trial: str) -> bytes:
         """The request body that a trial brought."""
-        return self._get(f"/body/{trial}")
+        return self.get(f"/body/{trial}")
+
+    def get(self, path: str) -> bytes:
+        """What it says to a GET."""
+        url = self.url + path
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - always http
+            body: bytes = answer.read()
+        return body
 
     def close(self) -> None:
         """End it; once."""
-        self._process.communicate(timeout=STOP_LIMIT_S)
+        try:
+            self._process.communicate(timeout=STOP_LIMIT_S)
+        except BaseException:  # whatever it is, nothing is left behind
+            self._process.kill()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _get(self, path: str) -> bytes:
-        url = self.url + path
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - always http
-            body: bytes = answer.read()
-        return body
