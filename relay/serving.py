@@ -10,6 +10,7 @@ The numbers belong together (facts: `docs/decisions/0007-gunicorn-settings.md`).
 import gc
 import logging
 import os
+import resource
 import sys
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,8 @@ _AFTER_DRAIN_S: Final = 5
 # earlier (`Running.capacity`), and this is never reached.
 _CONNECTIONS: Final = 100_000
 _MAX_WORKERS: Final = 4
+# As many as one worker could use: two for each of its connections.
+_DESCRIPTORS: Final = 2 * _CONNECTIONS
 
 
 def settings() -> dict[str, object]:
@@ -98,7 +101,16 @@ def _on_starting(config: Config, arbiter: "Arbiter") -> None:
     except ConfigRefused as refused:
         _refuse(refused)
     os.environ[binding.VARIABLE] = bound
+    _raise_descriptor_limit()
     arbiter.handle_int = arbiter.handle_term  # Ctrl-C drains like SIGTERM (behaviour 13.2)
+
+
+def _raise_descriptor_limit() -> None:
+    """A shell's usual 1024 are for programs that use `select`; the workers inherit what stands."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _text(address: object) -> str:
