@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 from relay.errors import InvalidRequest
@@ -72,6 +73,7 @@ _VALUE: Final = re.compile(r"[ \t\x21-\x7e\x80-\xff]*")
 # Claude Code stops for good over a wait it finds unreasonable; an hour is the longest rest we
 # give a key ourselves (`health.cooldown.max_ms`).
 _LONGEST_WAIT_S: Final = 3600
+_WAITS: Final = frozenset({"retry-after", "retry-after-ms"})
 
 
 def request_headers(headers: Mapping[str, str], *, messages: bool) -> dict[str, str]:
@@ -83,14 +85,8 @@ def request_headers(headers: Mapping[str, str], *, messages: bool) -> dict[str, 
     Raises: `InvalidRequest` for a value with CR, LF or NUL.
     """
     _refuse_broken_lines(headers)
-    listed = _listed_by_connection(headers.get("connection"))
-    out = {
-        name: value
-        for name, value in headers.items()
-        if name not in _NOT_UPSTREAM
-        and not name.startswith(_NOT_UPSTREAM_PREFIXES)
-        and name not in listed
-    }
+    crossing = _crossing(tuple(headers), headers.get("connection", ""))
+    out = {name: headers[name] for name in crossing}
     if messages:
         out["content-type"] = "application/json"
     if not out.get("anthropic-version"):
@@ -110,16 +106,17 @@ def response_headers(
     stream is never announced: pings may be written into it.
     """
     dropped, streams = _dropped_names(headers, converted=converted)
-    prefixes = _NOT_DOWNSTREAM_PREFIXES + (_ABOUT_OUR_KEYS if pooled else ())
+    sound = _VALUE.fullmatch("".join([value for _, value in headers]))
     out = []
-    for name, value in headers:
-        if name in dropped or name.startswith(prefixes):
+    for field in headers:
+        name, value = field
+        if name in dropped or not _crosses_back(name, pooled):
             continue
-        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        if not (sound or _VALUE.fullmatch(value)):
             continue
-        if name.startswith("retry-after"):
-            value = _capped(name, value, headers)  # noqa: PLW2901 - the same field, bounded
-        out.append((name, value))
+        if name in _WAITS:
+            field = (name, _capped(name, value, headers))  # noqa: PLW2901 - the same, bounded
+        out.append(field)
     if streams:
         out.extend(EVENT_STREAM_HEADERS)
     return out
@@ -135,6 +132,21 @@ def _refuse_broken_lines(headers: Mapping[str, str]) -> None:
     if "\r" in joined or "\n" in joined or "\0" in joined:
         name = next(n for n, v in headers.items() if not {"\r", "\n", "\0"}.isdisjoint(v))
         raise InvalidRequest(f"header {name} contains CR, LF or NUL")
+
+
+@lru_cache(maxsize=64)  # a client sends the same few sets of names again and again
+def _crossing(names: tuple[str, ...], connection: str) -> tuple[str, ...]:
+    """Those of the names that go on to an upstream."""
+    dropped = _NOT_UPSTREAM | _listed_by_connection(connection)
+    kept = [n for n in names if n not in dropped and not n.startswith(_NOT_UPSTREAM_PREFIXES)]
+    return tuple(kept)
+
+
+@lru_cache(maxsize=256)  # an upstream, too
+def _crosses_back(name: str, pooled: bool) -> bool:  # noqa: FBT001  a keyword costs as much again
+    """Whether a field of this name, if it stands on no list, goes on to the client."""
+    prefixes = _NOT_DOWNSTREAM_PREFIXES + (_ABOUT_OUR_KEYS if pooled else ())
+    return not name.startswith(prefixes) and _NAME.fullmatch(name) is not None
 
 
 def _dropped_names(

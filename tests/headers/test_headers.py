@@ -217,3 +217,17 @@ def test_a_date_to_wait_for_from_an_upstream_without_a_clock_becomes_an_hour() -
 )
 def test_a_field_the_server_would_refuse_is_dropped(field: tuple[str, str]) -> None:
     assert response_headers([field, ("x-b", "é\t1")], pooled=False) == [("x-b", "é\t1")]
+
+
+def test_what_was_decided_for_the_same_names_before_binds_neither_direction() -> None:
+    """Decisions by name are remembered; what else they depend on must not be."""
+    asked = {"connection": "x-a", "x-a": "1", "x-b": "2"}
+    assert request_headers(asked, messages=True) == {"x-b": "2"} | ADDED
+    assert request_headers(asked | {"connection": "x-b"}, messages=True) == {"x-a": "1"} | ADDED
+    assert request_headers(asked | {"x-b": "3"}, messages=True) == {"x-b": "3"} | ADDED
+
+    limit = ("anthropic-ratelimit-requests-limit", "100")
+    for _ in range(2):
+        assert response_headers([limit], pooled=False) == [limit]
+        assert response_headers([limit], pooled=True) == []
+        assert response_headers([limit, ("x-a", "a\nb")], pooled=False) == [limit]

@@ -59,3 +59,13 @@ def test_latin_1_goes_out_as_it_came_and_anything_else_is_refused() -> None:
     assert b"x: caf\xe9\r\n" in request_head("GET", "/", "h", {"x": "caf\u00e9"}, 0)
     with pytest.raises(ValueError, match="latin-1"):
         request_head("GET", "/", "h", {"x": "\u20ac"}, 0)
+
+
+def test_the_same_names_with_other_values_are_checked_and_written_anew() -> None:
+    first = request_head("POST", "/", "h", {"a": "1", "host": "x", "50%s": "50%s"}, 0)
+    with pytest.raises(ValueError, match="CR, LF"):
+        request_head("POST", "/", "h", {"a": "1\r", "host": "x", "50%s": ""}, 0)
+    last = request_head("POST", "/", "h", {"a": "2", "host": "y", "50%s": "%"}, 0)
+
+    assert b"\r\na: 1\r\n50%s: 50%s\r\n" in first
+    assert b"\r\na: 2\r\n50%s: %\r\n" in last
