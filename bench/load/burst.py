@@ -33,13 +33,13 @@ class Burst:
         return f"{self.streams} streams of {self.events} events as fast as the sockets take them"
 
     def measure(self, stage: Stage, gateway: Gateway | None, /) -> Figures:
-        return self.measure_at(stage, stage.warm(gateway))
+        return self.measure_at(stage, stage.warm(gateway), stage.seconds)
 
-    def measure_at(self, stage: Stage, target: Gateway) -> Figures:
+    def measure_at(self, stage: Stage, target: Gateway, seconds: float) -> Figures:
         """Measure a gateway that is up and warm."""
         pattern = Pattern(message(events=self.events), self.streams, self.events)
         meter, began = Meter(target, stage.upstream.pid), time.monotonic()
-        record = drive(target, pattern, stage.seconds)
+        record = drive(target, pattern, seconds)
         return {
             **meter.spent().us_each(record.events),
             **figures.errors(record),

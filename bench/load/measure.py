@@ -78,4 +78,4 @@ def wait_for(stage: Stage, gateways: Sequence[Gateway], limit_s: float) -> None:
                 break
             if time.monotonic() > until:
                 reasons = ", ".join(record.errors) or "nothing"
-                raise GatewaySilent(f"{gateway.name} did not answer in {limit_s:.0f} s: {reasons}")
+                raise GatewaySilent(f"{gateway.name} did not answer in {limit_s:g} s: {reasons}")

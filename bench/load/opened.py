@@ -15,14 +15,13 @@ from bench.load.driver import Driver, Pattern
 from bench.load.figures import Column, Figures
 from bench.load.gateway import Gateway
 from bench.load.say import say_errors
-from bench.load.stage import RELAY, Stage, message, warm_up
+from bench.load.stage import RELAY, Stage, message
 from bench.resident import resident_bytes
 
 _AT_ONCE: Final = 64
 """So many streams are waiting for their first byte while the others are opened."""
 _OPEN_LIMIT_S: Final = 60.0
 _END_LIMIT_S: Final = 30.0
-_WARM_S: Final = 0.3
 _ENDLESS: Final = 1_000_000
 _SPARE_DESCRIPTORS: Final = 256
 
@@ -69,7 +68,7 @@ class Opened:
             at_once=_AT_ONCE,
         )
         with stage.fresh(gateway) as target:
-            warm_up(target, _WARM_S)
+            stage.warm_up(target)
             idle = _held(target)
             with Driver(target, pattern) as driver:
                 driver.renews = False

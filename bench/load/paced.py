@@ -39,9 +39,9 @@ class Paced:
         )
 
     def measure(self, stage: Stage, gateway: Gateway | None, /) -> Figures:
-        return self.measure_at(stage, stage.warm(gateway))
+        return self.measure_at(stage, stage.warm(gateway), stage.seconds)
 
-    def measure_at(self, stage: Stage, target: Gateway) -> Figures:
+    def measure_at(self, stage: Stage, target: Gateway, seconds: float) -> Figures:
         """Measure a gateway that is up and warm."""
         length_s = self.events * self.interval_ms / 1000
         pattern = Pattern(
@@ -51,7 +51,7 @@ class Paced:
             spread_s=length_s,  # renewals are spread like the starts, and stay so
         )
         meter, began = Meter(target, stage.upstream.pid), time.monotonic()
-        record = drive(target, pattern, max(stage.seconds, 2 * length_s))
+        record = drive(target, pattern, max(seconds, 2 * length_s))
         return {
             **meter.spent().us_each(record.events),
             **figures.milliseconds("transit", record.transit_ns),

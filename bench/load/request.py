@@ -34,12 +34,12 @@ class Request:
         return f"small requests without a stream, {self.connections} connections"
 
     def measure(self, stage: Stage, gateway: Gateway | None, /) -> Figures:
-        return self.measure_at(stage, stage.warm(gateway))
+        return self.measure_at(stage, stage.warm(gateway), stage.seconds)
 
-    def measure_at(self, stage: Stage, target: Gateway) -> Figures:
+    def measure_at(self, stage: Stage, target: Gateway, seconds: float) -> Figures:
         """Measure a gateway that is up and warm."""
         meter, began = Meter(target, stage.upstream.pid), time.monotonic()
-        record = drive(target, Pattern(message(), self.connections), stage.seconds)
+        record = drive(target, Pattern(message(), self.connections), seconds)
         return {
             **meter.spent().us_each(record.answers),
             **figures.milliseconds("whole", record.whole_ns),

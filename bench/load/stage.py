@@ -51,8 +51,15 @@ class Stage:
             return gateway
         if self._relay is None:
             self._relay = self._shared.enter_context(self.fresh_relay())[0]
-            warm_up(self._relay, _WARM_S)
+            self.warm_up(self._relay)
         return self._relay
+
+    def warm_up(self, gateway: Gateway) -> None:
+        """Use a gateway a little: the first requests of a process cost more."""
+        seconds = min(_WARM_S, self.seconds) / 2
+        drive(gateway, Pattern(message(), connections=4), seconds)
+        stream = message(events=5, interval_ms=5)
+        drive(gateway, Pattern(stream, connections=4, events=5), seconds)
 
     @contextlib.contextmanager
     def fresh(self, gateway: Gateway | None) -> Iterator[Gateway]:
@@ -111,9 +118,3 @@ def drive(gateway: Gateway, pattern: Pattern, seconds: float) -> Record:
         record = driver.run(seconds)
     say_errors(gateway, record)
     return record
-
-
-def warm_up(gateway: Gateway, seconds: float) -> None:
-    """Use a gateway a little: the first requests of a process cost more."""
-    drive(gateway, Pattern(message(), connections=4), seconds / 2)
-    drive(gateway, Pattern(message(events=5, interval_ms=5), connections=4, events=5), seconds / 2)

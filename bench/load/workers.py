@@ -16,9 +16,7 @@ from bench.load.figures import ERRORS, Column, Figures
 from bench.load.gateway import Gateway
 from bench.load.paced import Paced
 from bench.load.request import Request
-from bench.load.stage import Stage, warm_up
-
-_WARM_S = 0.5
+from bench.load.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,7 @@ class Workers:
     streams_a_worker: int = 200
     burst_streams: int = 32
     connections: int = 32
+    events: int = 100
 
     name: ClassVar = "workers"
     is_ours_alone: ClassVar = True
@@ -66,10 +65,12 @@ class Workers:
             cores.together(stage.cores, stage.upstream.pid),
             stage.fresh_relay(workers=workers, is_pinned=False) as (relay, _),
         ):
-            warm_up(relay, _WARM_S)
-            paced = Paced(self.streams_a_worker * workers).measure_at(stage, relay)
-            burst = Burst(self.burst_streams).measure_at(stage, relay)
-            request = Request(self.connections).measure_at(stage, relay)
+            stage.warm_up(relay)
+            paced = Paced(self.streams_a_worker * workers, self.events).measure_at(
+                stage, relay, stage.seconds
+            )
+            burst = Burst(self.burst_streams).measure_at(stage, relay, stage.seconds / 2)
+            request = Request(self.connections).measure_at(stage, relay, stage.seconds / 2)
         return {
             "paced": paced["cpu_us"],
             "burst_cpu": burst["cpu_us"],
