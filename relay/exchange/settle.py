@@ -63,25 +63,28 @@ class Settlement:
             return
         self._ended = True
         self._give_back()
-        log_exchange(
-            ExchangeRecord(
-                request_id=self._request_id,
-                client=self.client,
-                method=self._method,
-                path=self._path,
-                status=status,
-                outcome=outcome,
-                duration_ms=self._elapsed_ms(),
-                first_byte_ms=self._first_byte_ms,
-                provider=self.provider,
-                key=self.key,
-                model=self.model,
-                model_sent=self.model_sent,
-                attempts=self.attempts,
-                usage=usage,
-                mutations=self.mutations,
-            )
+        record = ExchangeRecord(
+            request_id=self._request_id,
+            client=self.client,
+            method=self._method,
+            path=self._path,
+            status=status,
+            outcome=outcome,
+            duration_ms=self._elapsed_ms(),
+            first_byte_ms=self._first_byte_ms,
+            provider=self.provider,
+            key=self.key,
+            model=self.model,
+            model_sent=self.model_sent,
+            attempts=self.attempts,
+            mutations=self.mutations,
         )
+        if self.attempts:  # without one nothing can have been used: no zeros for lists and refusals
+            record.input_tokens = usage.input_tokens
+            record.output_tokens = usage.output_tokens
+            record.cache_read = usage.cache_read
+            record.cache_write = usage.cache_write
+        log_exchange(record)
 
     def _give_back(self) -> None:
         while self._owed:

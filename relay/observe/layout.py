@@ -8,23 +8,24 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import msgspec
 
+Fields: TypeAlias = Mapping[str, object] | msgspec.Struct
+"""What a line tells besides its message. A struct leaves out what has its default."""
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+class Event(msgspec.Struct, frozen=True):
     """A log record, ready to be laid out."""
 
     level: int
     at: float
     """Unix seconds."""
     message: str
-    fields: Mapping[str, object]
+    fields: Fields
     traceback: str = ""
 
 
@@ -50,17 +51,19 @@ def json_line(event: Event) -> str:
 
     A field of one of these names is shown as `field_<name>`.
     """
-    document: dict[str, object] = {
-        "level": _words(event.level)[0],
-        "time": f"{_second(int(event.at))}.{int(event.at * 1000) % 1000:03d}Z",
-        "message": event.message,
-    }
-    for name, value in event.fields.items():
-        document[f"field_{name}" if name in _RESERVED else name] = value
+    fields = event.fields
+    if not (isinstance(fields, msgspec.Struct) or _RESERVED.isdisjoint(fields)):
+        fields = {f"field_{name}" if name in _RESERVED else name: fields[name] for name in fields}
+    line = (
+        f'{{"level":"{_words(event.level)[0]}",'
+        f'"time":"{_second(int(event.at))}.{int(event.at * 1000) % 1000:03d}Z",'
+        f'"message":{_json(event.message)}'
+    )
+    shown = _json(fields)
+    line += f",{shown[1:]}" if len(shown) > len("{}") else "}"
     if event.traceback:
-        document["exception"] = event.traceback
-    line = _json(document)
-    return line if line.isascii() else _CONTROL.sub(_escape, line)
+        line = f'{line[:-1]},"exception":{_json(event.traceback)}}}'
+    return _without_controls(line)
 
 
 @lru_cache(maxsize=4)
@@ -79,13 +82,23 @@ def coloured_line(event: Event) -> str:
     return _console(event, f"\x1b[{_words(event.level)[2]}m", "\x1b[2m", "\x1b[0m")
 
 
+def mapping(fields: Fields) -> Mapping[str, object]:
+    """The same by name."""
+    if isinstance(fields, msgspec.Struct):
+        return cast("dict[str, object]", msgspec.to_builtins(fields))
+    return fields
+
+
 def _console(event: Event, strong: str, dim: str, end: str) -> str:
     clock = datetime.fromtimestamp(event.at).astimezone().strftime("%H:%M:%S")
     parts = [
         f"{dim}{clock}{end}",
         f"{strong}{_words(event.level)[1]}{end}",
         _CONTROL.sub(_escape, event.message),
-        *(f"{dim}{name}={end}{_console_value(value)}" for name, value in event.fields.items()),
+        *(
+            f"{dim}{name}={end}{_console_value(value)}"
+            for name, value in mapping(event.fields).items()
+        ),
     ]
     line = " ".join(parts)
     if event.traceback:
@@ -103,7 +116,15 @@ def _json(value: object) -> str:
     try:
         return msgspec.json.encode(value, enc_hook=str).decode()
     except (ValueError, TypeError):  # half a surrogate pair, keys that are no names
-        return json.dumps(value, default=str, skipkeys=True)
+        shown = mapping(value) if isinstance(value, msgspec.Struct) else value
+        return json.dumps(shown, default=str, skipkeys=True)
+
+
+def _without_controls(line: str) -> str:
+    # The expression looks at each character; mostly one of these tells at once that all are fine.
+    if (line.isascii() and "\x7f" not in line) or line.isprintable():
+        return line
+    return _CONTROL.sub(_escape, line)
 
 
 def _escape(match: re.Match[str]) -> str:

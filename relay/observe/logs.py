@@ -14,7 +14,8 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from types import FunctionType
 from typing import Final, Literal
 
 from relay.observe import layout
@@ -23,6 +24,9 @@ from relay.observe.redact import Redactor
 from relay.secret import Secret
 
 LOGGER: Final = "relay"
+
+_LOGGER: Final = logging.getLogger(LOGGER)
+_LOGGING: Final = vars(logging)
 
 Level = Literal["debug", "info", "warn", "error"]
 Format = Literal["", "json", "console"]
@@ -43,21 +47,45 @@ def configure(*, level: Level, format: Format, output: str, secrets: Iterable[Se
     file. Where it cannot be opened the log goes to stderr and begins by saying so. `secrets` are
     credentials and URLs that hold one; they never stand in a line.
     """
-    logger = logging.getLogger(LOGGER)
     opened = _open(output)
     handler = LineHandler(opened.fd, _layout(format, opened.fd), Redactor(secrets))
     handler.owns_fd = opened.is_ours
-    old = [each for each in logger.handlers if isinstance(each, LineHandler)]
-    logger.handlers = [each for each in logger.handlers if each not in old] + [handler]
-    logger.setLevel(_LEVELS[level])
-    logger.propagate = False
+    old = [each for each in _LOGGER.handlers if isinstance(each, LineHandler)]
+    _LOGGER.handlers = [each for each in _LOGGER.handlers if each not in old] + [handler]
+    _LOGGER.setLevel(_LEVELS[level])
+    _LOGGER.propagate = False
     for each in old:
         each.close()
     if opened.fault:
-        logger.error(
+        _LOGGER.error(
             "log output cannot be opened, writing to stderr",
             extra={"fields": {"output": output, "reason": opened.fault}},
         )
+
+
+def sole_handler(logger: logging.Logger, level: int) -> "LineHandler | None":
+    """The handler that would write a record of `logger` and be the only one to see it.
+
+    None as soon as the loggers are not as `configure` left them: where somebody else has a handler,
+    a filter or a hook, a record has to take the long way.
+    """
+    ours = _LOGGER.handlers
+    is_untouched = (
+        logger.parent is _LOGGER
+        and logger.propagate
+        and not (logger.handlers or logger.filters or _LOGGER.propagate)
+        and len(ours) == 1
+        and _walks_plainly(logger)
+    )
+    if is_untouched and type(handler := ours[0]) is LineHandler:
+        return handler if handler.level <= level and not handler.filters else None
+    return None
+
+
+def _walks_plainly(logger: logging.Logger) -> bool:
+    # Error trackers put a function of theirs in its place, often before we are imported.
+    walk = type(logger).callHandlers
+    return type(walk) is FunctionType and walk.__globals__ is _LOGGING
 
 
 class LineHandler(logging.Handler):
@@ -82,7 +110,16 @@ class LineHandler(logging.Handler):
         line = self._layout(event)
         if self._redactor.is_concerned(line):
             line = self._layout(_redacted(event, self._redactor))
-        self._write(f"{line}\n".encode("utf-8", "backslashreplace"))
+        self._write(line)
+
+    def say(self, event: Event, *, fresh: str, recurring: str) -> None:
+        """The same for an event all of whose text is also in `fresh` and `recurring`.
+
+        What recurs is searched for secrets once, so the search costs next to nothing.
+        """
+        if self._redactor.is_concerned(fresh) or self._redactor.is_concerned_again(recurring):
+            event = _redacted(event, self._redactor)
+        self._write(self._layout(event))
 
     def close(self) -> None:
         """Write no more; a line being written is finished first. Idempotent."""
@@ -96,15 +133,19 @@ class LineHandler(logging.Handler):
             self.release()
         super().close()
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, text: str) -> None:
+        line = f"{text}\n".encode("utf-8", "backslashreplace")
         if self._is_torn:  # half a line stands there: end it, so that this one can be read
             line = b"\n" + line
-        rest = memoryview(line)
-        # Disk full, nobody reading, closed: the exchange matters more than its line.
-        with suppress(OSError):
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-        self._is_torn = bool(rest) and (self._is_torn or len(rest) < len(line))
+        written = 0
+        try:
+            while written < len(line):
+                written += os.write(self._fd, line[written:])
+        except OSError:
+            # Disk full, nobody reading, closed: the exchange matters more than its line.
+            self._is_torn = self._is_torn or written > 0
+        else:
+            self._is_torn = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +199,12 @@ def _traceback(record: logging.LogRecord) -> str:
 
 
 def _redacted(event: Event, redactor: Redactor) -> Event:
-    return replace(
-        event,
+    return Event(
+        level=event.level,
+        at=event.at,
         message=redactor.text(event.message),
-        fields={name: redactor.value(value) for name, value in event.fields.items()},
+        fields={
+            name: redactor.value(value) for name, value in layout.mapping(event.fields).items()
+        },
         traceback=redactor.text(event.traceback),
     )

@@ -13,6 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -41,7 +42,10 @@ _PATTERNS: Final = tuple(
     )
 )
 # What a text contains if a pattern can match: a quick look for lines that mostly hold nothing.
-_MARKS: Final = (*("earer", "EARER", "sk-", "ccr_", "AKIA", "ASIA", "eyJ", "PRIVATE KEY", "://"),)
+_MARKS: Final = r"b(?i:earer)|B(?i:earer)|sk-|ccr_|AKIA|ASIA|eyJ|PRIVATE KEY|://"
+
+# More than there are clients, models and credentials busy at one time.
+_REMEMBERED: Final = 256
 
 # A body is redacted whole, or as far as the cut and this much more: longer than any credential,
 # so none that begins before the cut can end unseen behind the window.
@@ -55,12 +59,16 @@ class Redactor:
         spellings = {spelling for secret in secrets for spelling in _spellings(secret.reveal())}
         self._spellings = tuple(sorted(spellings, key=len, reverse=True))
         self._known = re.compile("|".join(map(_literal, self._spellings)) or r"(?!)")
+        self._suspect = re.compile("|".join((*map(re.escape, self._spellings), _MARKS)))
+        self._remembered = lru_cache(_REMEMBERED)(self._suspect.search)
 
     def is_concerned(self, text: str) -> bool:
         """Whether `text` may hold something to redact. Cheap; False is certain."""
-        return any(spelling in text for spelling in self._spellings) or any(
-            mark in text for mark in _MARKS
-        )
+        return self._suspect.search(text) is not None
+
+    def is_concerned_again(self, text: str) -> bool:
+        """The same for a text that comes again and again, which is looked at but once."""
+        return self._remembered(text) is not None
 
     def text(self, text: str) -> str:
         """`text` without configured secrets and without what looks like a credential."""

@@ -1,21 +1,12 @@
 """The one line of an exchange."""
 
 import logging
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from relay.observe.access import ExchangeRecord, log_began, log_exchange, log_refusal
-
-
-@dataclass(frozen=True)
-class Tokens:
-    input_tokens: int = 10
-    output_tokens: int = 20
-    cache_read: int = 30
-    cache_write: int = 0
-
 
 SERVED = ExchangeRecord(
     request_id="r1",
@@ -31,7 +22,10 @@ SERVED = ExchangeRecord(
     model="claude-x",
     model_sent="m1",
     attempts=1,
-    usage=Tokens(),
+    input_tokens=10,
+    output_tokens=20,
+    cache_read=30,
+    cache_write=0,
     mutations=("model: claude-x → m1",),
 )
 
@@ -114,6 +108,10 @@ def test_what_never_happened_is_left_out(caplog: pytest.LogCaptureFixture) -> No
             model="",
             model_sent="",
             attempts=0,
+            input_tokens=None,
+            output_tokens=None,
+            cache_read=None,
+            cache_write=None,
             mutations=(),
         )
     )

@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from relay.observe.layout import Event, Layout, coloured_line, console_line, json_line
@@ -59,6 +60,32 @@ HOSTILE = "m\nERR forged\r\x1b[2J\x9b2J\u2028x\u202ey\x00"
 @pytest.mark.parametrize("layout", [json_line, console_line])
 def test_nothing_a_client_sends_can_forge_a_line_or_drive_a_terminal(layout: Layout) -> None:
     assert layout(an_event(HOSTILE, model=HOSTILE, list=[HOSTILE])).isprintable()
+
+
+def test_a_control_character_alone_among_ascii_is_escaped_and_other_scripts_are_not() -> None:
+    assert "a\\u007fb" in json_line(an_event("a\x7fb"))
+    assert "\\u202e" in json_line(an_event("→\u202e"))
+    assert "claude → é😀" in json_line(an_event("claude → é😀"))
+
+
+class Told(msgspec.Struct, omit_defaults=True):
+    name: str
+    count: int | None = None
+    note: str = ""
+
+
+def test_a_struct_is_laid_out_as_its_fields_without_those_that_have_their_default() -> None:
+    event = Event(logging.INFO, AT, "m", Told("x", count=0))
+
+    assert json.loads(json_line(event)) == {
+        "level": "info",
+        "time": "2026-11-25T03:00:00.045Z",
+        "message": "m",
+        "name": "x",
+        "count": 0,
+    }
+    assert console_line(event).endswith(" INF m name=x count=0")
+    assert json.loads(json_line(Event(logging.INFO, AT, "m", Told("\ud800"))))["name"] == "\ud800"
 
 
 def test_a_traceback_spans_lines_on_the_console_and_none_in_json() -> None:

@@ -6,7 +6,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +18,6 @@ from relay.secret import Secret
 ROOT = Path(__file__).parents[2]
 
 log = logging.getLogger("relay.test")
-
-
-@pytest.fixture(autouse=True)
-def _configuration_stays_in_this_test() -> Iterator[None]:
-    logger = logging.getLogger(logs.LOGGER)
-    before = (logger.handlers, logger.level, logger.propagate)
-    logger.handlers = []
-    yield
-    for handler in logger.handlers:
-        if isinstance(handler, logs.LineHandler):
-            handler.close()
-    logger.handlers, logger.level, logger.propagate = before
-    logger.setLevel(before[1])
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "relay.log"
 
 
 def configure(output: Path | str, **settings: Any) -> None:

@@ -107,6 +107,7 @@ def test_broken_and_truncated_json_gives_nothing_away(text: str) -> None:
     [
         ("Authorization: Bearer abc.def-1", "Authorization: Bearer [redacted]"),
         ("BEARER  abc", "BEARER [redacted]"),
+        ("bEaReR abc", "bEaReR [redacted]"),
         ("sent sk-ant-api03-x_Y-9 to", "sent [redacted] to"),
         ("(ccr_AbC-123)", "([redacted])"),
         ("AKIAIOSFODNN7EXAMPLE!", "[redacted]!"),
@@ -146,6 +147,7 @@ def test_a_configured_secret_is_found_in_every_spelling(secret: str) -> None:
     for spelling in spellings:
         bare = spelling.strip('"')
         assert redactor.is_concerned(f"x{spelling}y")
+        assert redactor.is_concerned_again(f"x{spelling}y")
         assert bare not in redactor.text(f"x{spelling}y")
         assert "[redacted]" in redactor.text(f"x{spelling}y")
 
