@@ -162,3 +162,21 @@ def test_closed_connection_is_neither_quiet_nor_read(pair: Pair) -> None:
         connection.receive()
     with pytest.raises(OSError, match="Bad file descriptor"):
         connection.send(memoryview(b"a"))
+
+
+def test_connection_with_bytes_on_it_is_not_quiet(pair: Pair) -> None:
+    connection, theirs = pair
+    assert connection.is_quiet()
+
+    theirs.send(b"a")
+
+    assert not connection.is_quiet()
+
+
+def test_connection_that_the_other_side_has_closed_is_not_quiet(pair: Pair) -> None:
+    connection, theirs = pair
+    assert connection.is_quiet()
+
+    theirs.close()
+
+    assert not connection.is_quiet()

@@ -1,12 +1,19 @@
 """Whom we trust, what a refusal says, and that a handshake is shortened the second time."""
 
+import select
 import time
 from collections.abc import Callable, Iterator
 
+import gevent
 import pytest
 
+from relay.clock import SystemClock
 from relay.errors import UpstreamUnreachable
 from relay.upstream.client import Client
+from relay.upstream.connect import Connector
+from relay.upstream.proxy import Proxies
+from relay.upstream.target import Origin
+from relay.upstream.tls import Tls
 from relay.wire import Timeouts
 from tests.upstream.conftest import whole
 from tests.upstream.scripted import CA_FILE, OK, Peer, Server, a_request, repeats, says
@@ -184,3 +191,16 @@ def test_looking_without_waiting_finds_nothing_and_then_the_body(
     assert response.read1(0.01) is None
     assert response.read1() == b"ok"
     call.close()
+
+
+def test_session_tickets_on_an_idle_connection_are_no_garbage(server: Start) -> None:
+    upstream = server(repeats(), certificate="good")
+    connector = Connector(proxies=Proxies(""), tls=Tls(CA_FILE), clock=SystemClock())
+    connection = connector.connect(Origin("https", "127.0.0.1", upstream.port), 5)
+    gevent.sleep(0.05)  # a server of TLS 1.3 sends them behind its handshake
+    arrived, _, _ = select.select([connection.fileno()], [], [], 0)
+
+    assert arrived, "there was to be something to read"
+    assert connection.is_quiet()
+    assert not select.select([connection.fileno()], [], [], 0)[0]
+    connection.close()
