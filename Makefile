@@ -61,11 +61,12 @@ sdk: $(VENV)/.dev
 claude-code: $(VENV)/.dev ## play the real Claude Code against the relay (needs npm)
 	$(BIN)/python -m acceptance.claude_code.run
 
-bench: $(VENV)/.dev ## promptness, cancellation, cross-talk and body, as a table
+bench: $(VENV)/.dev ## what the relay costs and never does under load, as tables (6 minutes)
 	$(BIN)/python -m bench.promptness
 	$(BIN)/python -m bench.cancellation
 	$(BIN)/python -m bench.crosstalk
 	$(BIN)/python -m bench.body
+	$(BIN)/python -m bench.load
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .sdk .claude-code build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

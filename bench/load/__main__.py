@@ -24,6 +24,7 @@ from bench.load.targets import TARGETS, WITHOUT_ERRORS, Target
 
 _DESCRIPTORS = 20_000
 """What 5 000 streams need in the relay, and some."""
+_NOTHING = 2
 _INTERRUPTED = 130
 
 
@@ -39,23 +40,27 @@ def main(arguments: Sequence[str], targets: Sequence[Target] = TARGETS) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     _raise_descriptors()
     try:
-        with Stage(asked.seconds, asked.upstream_port) as stage:
+        burst = ("--burst-write", str(asked.burst_write))
+        with Stage(asked.seconds, asked.upstream_port, *burst) as stage:
             where = f"{where}; {stage.cores}"
             wait_for(stage, asked.gateways, asked.wait_s)
             measured = measure_all(stage, asked.loads, asked.gateways, asked.runs)
     except KeyboardInterrupt:
         say("interrupted")
         return _INTERRUPTED
-    except GatewaySilent as silent:
-        say(str(silent))
-        return 2
+    except (GatewaySilent, RuntimeError) as fault:  # something did not start
+        say(str(fault))
+        return _NOTHING
     return _report(asked, measured, where, judged)
 
 
 def _report(
     asked: options.Options, measured: Measured, where: str, judged: Sequence[Target]
 ) -> int:
-    print(f"medians of {asked.runs} runs (least to most), {asked.seconds:g} s each; {where}\n")
+    print(
+        f"medians of {asked.runs} runs (least to most), {asked.seconds:g} s each, "
+        f"{asked.burst_write} events a write of a burst; {where}\n"
+    )
     is_met = report.show(measured, asked.loads, judged)
     if asked.json:
         asked.json.write_text(report.as_json(measured, where, judged))

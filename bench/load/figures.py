@@ -31,7 +31,7 @@ class Column:
         low, middle, high = (
             f"{each:.{self.digits}f}" for each in (min(known), statistics.median(known), max(known))
         )
-        return middle if len(known) == 1 else f"{middle} ({low}–{high})"  # noqa: RUF001 - a range
+        return middle if low == high else f"{middle} ({low}–{high})"  # noqa: RUF001 - a range
 
 
 COSTS: Final = (

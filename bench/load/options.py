@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.load.gateway import Gateway
 from bench.load.load import Load
+from bench.load.upstream import A_WRITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Options:
     json: Path | None
     gateways: Sequence[Gateway]
     upstream_port: int
+    burst_write: int
     wait_s: float
 
 
@@ -40,6 +42,8 @@ def parse(arguments: Sequence[str], loads: Sequence[Load]) -> Options:
                         metavar="NAME=URL[#PID]", help="measure it, too; repeatable")  # fmt: skip
     parser.add_argument("--upstream-port", type=int, default=0, metavar="PORT",
                         help="where gateways find the upstream (a free one)")  # fmt: skip
+    parser.add_argument("--burst-write", type=int, choices=range(1, 101), default=A_WRITE,
+                        metavar="N", help="events a write of a burst (%(default)s)")  # fmt: skip
     parser.add_argument("--wait", type=_positive, default=60.0, dest="wait_s", metavar="SECONDS",
                         help="for a gateway to answer (%(default)s)")  # fmt: skip
     read = parser.parse_args(arguments)
@@ -53,6 +57,7 @@ def parse(arguments: Sequence[str], loads: Sequence[Load]) -> Options:
         json=read.json,
         gateways=read.gateway,
         upstream_port=read.upstream_port,
+        burst_write=read.burst_write,
         wait_s=read.wait_s,
     )
 

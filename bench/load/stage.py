@@ -27,8 +27,8 @@ _MODEL: Final = "claude-opus-5-5"
 class Stage:
     """Upstream, cores and the shared relay, until `close`."""
 
-    def __init__(self, seconds: float, upstream_port: int = 0, cut_after: int = 0) -> None:
-        """`seconds` is how long a timed load takes; `cut_after` spoils the upstream, for tests."""
+    def __init__(self, seconds: float, upstream_port: int = 0, *upstream: str) -> None:
+        """`seconds` is how long a timed load takes, `upstream` more arguments for that."""
         self.seconds = seconds
         self.cores = cores.choose()
         self._open = contextlib.ExitStack()
@@ -36,7 +36,7 @@ class Stage:
         self._relay: Gateway | None = None
         try:
             self._open.enter_context(cores.apart(self.cores))
-            arguments = ["--port", str(upstream_port), "--cut-after", str(cut_after)]
+            arguments = ["--port", str(upstream_port), *upstream]
             self.upstream = self._open.enter_context(
                 UpstreamProcess("bench.load.upstream", arguments)
             )

@@ -34,9 +34,9 @@ from bench.load.upstream_connection import UpstreamConnection
 
 _PAUSE_S: Final = 0.5
 """The longest time in which the loop looks at nothing."""
-_AT_ONCE: Final = 4
-"""Events in one write of a stream without pause. One a write would cost more to send than any
-gateway needs to pass it on, and so measure us."""
+A_WRITE: Final = 4
+"""Events in one write of a stream without pause. One a write costs more to send than a gateway
+needs to pass it on, and so would measure us."""
 _RUSH: Final = 32
 """Writes of such a stream before the next stream's turn."""
 _MOST_PENDING_BYTES: Final = 1 << 20
@@ -70,7 +70,7 @@ class Asked(msgspec.Struct):
 class Upstream:
     """The server: every connection, and which of their streams is due when."""
 
-    def __init__(self, port: int, cut_after: int) -> None:
+    def __init__(self, port: int, *, a_write: int = A_WRITE, cut_after: int = 0) -> None:
         self._listener = socket.create_server(("127.0.0.1", port), backlog=4096)
         self._listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
         self._poll = select.epoll()
@@ -79,6 +79,7 @@ class Upstream:
         self._connections: dict[int, UpstreamConnection] = {}
         self._queues: dict[int, deque[UpstreamConnection]] = {}
         self._rushing: deque[UpstreamConnection] = deque()
+        self._a_write = a_write
         self._cut_after = cut_after
 
     @property
@@ -151,17 +152,17 @@ class Upstream:
             connection = self._rushing.popleft()
             goes_on, turns = True, _RUSH
             while goes_on and turns and not connection.pending:
-                goes_on = self._write_event(connection, _AT_ONCE)
+                goes_on = self._write_event(connection, self._a_write)
                 turns -= 1
             if goes_on and not connection.pending:  # else when the socket takes more
                 self._rushing.append(connection)
 
-    def _write_event(self, connection: UpstreamConnection, at_once: int = 1) -> bool:
+    def _write_event(self, connection: UpstreamConnection, a_write: int = 1) -> bool:
         """Write the next events of a stream, and its end after the last; whether it goes on."""
         if connection.is_gone:
             return False
         if connection.left > 0:
-            count = min(connection.left, at_once)
+            count = min(connection.left, a_write)
             connection.left -= count
             connection.sent += count
             self._write(connection, (_BEFORE + stamp.now() + _AFTER) * count)
@@ -245,13 +246,14 @@ def main(arguments: Sequence[str]) -> None:
     """Serve."""
     parser = argparse.ArgumentParser(prog="python -m bench.load.upstream")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--burst-write", type=int, default=A_WRITE, help="events in one")
     parser.add_argument(
         "--cut-after", type=int, default=0, help="cut each stream after so many events, for tests"
     )
     options = parser.parse_args(arguments)
     # Ctrl-C is for whoever started us: they end us when they have finished with us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    upstream = Upstream(options.port, options.cut_after)
+    upstream = Upstream(options.port, a_write=options.burst_write, cut_after=options.cut_after)
     print(upstream.port, flush=True)
     gc.disable()  # a collection would show as latency of the gateway
     upstream.serve()

@@ -20,7 +20,7 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture(scope="session")
 def cutting() -> Iterator[Stage]:
     """An upstream that cuts each stream after its third event."""
-    with Stage(SECONDS, cut_after=3) as one:
+    with Stage(SECONDS, 0, "--cut-after", "3") as one:
         yield one
 
 

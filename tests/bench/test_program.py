@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from bench.relay_process import free_port
 
@@ -55,33 +58,55 @@ class Program:
             return False
 
 
-def test_another_gateway_stands_beside_the_relay_without_cpu(tmp_path: Path) -> None:
-    port, written = free_port(), tmp_path / "figures.json"
+@dataclass(frozen=True)
+class Ended:
+    """Two runs that are over: one kept its target, the other could not."""
+
+    met: Program
+    missed: Program
+    port: int
+    json: Path
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Both at once, to be over sooner."""
+    port, written = free_port(), tmp_path_factory.mktemp("bench") / "figures.json"
     beside = ["--upstream-port", str(port), "--gateway", f"plain=http://127.0.0.1:{port}"]
-    easy = ["-c", JUDGED, "1000000"]
-    program = Program([*SHORT, *beside, "--json", str(written)], easy)
+    met = Program([*SHORT, *beside, "--json", str(written)], ["-c", JUDGED, "1000000"])
+    missed = Program(SHORT, ["-c", JUDGED, "0.001"])
+    met.end()
+    missed.end()
+    return Ended(met, missed, port, written)
 
-    assert program.end() == 0, program.err
 
-    rows = {line.split("|")[1].strip(): line.split("|")[2].strip() for line in rows_of(program.out)}
+def test_another_gateway_stands_beside_the_relay_without_cpu(ended: Ended) -> None:
+    rows = {line.split("|")[1].strip(): line.split("|")[2].strip() for line in rows_of(ended.met)}
+
     assert float(rows["relay"]) > 0
     assert rows["plain"] == "-"
-    assert f"point the gateways at http://127.0.0.1:{port}" in program.err
-    assert set(json.loads(written.read_text())["loads"]["request"]) == {"relay", "plain"}
-    assert program.running() == 0
+    assert f"point the gateways at http://127.0.0.1:{ended.port}" in ended.met.err
+    assert set(json.loads(ended.json.read_text())["loads"]["request"]) == {"relay", "plain"}
 
 
-def rows_of(out: str) -> list[str]:
-    """The rows of the first table."""
-    table = out.partition("### request")[2].partition("### Targets")[0]
+def rows_of(program: Program) -> list[str]:
+    """The rows of its first table."""
+    table = program.out.partition("### request")[2].partition("### Targets")[0]
     return [line for line in table.splitlines() if line.startswith("|")][2:]
 
 
-def test_a_missed_target_ends_with_1_and_is_named() -> None:
-    program = Program(SHORT, ["-c", JUDGED, "0.001"])
+def test_a_kept_target_ends_with_0(ended: Ended) -> None:
+    assert ended.met.process.returncode == 0, ended.met.err
+    assert "missed: none" in ended.met.out
 
-    assert program.end() == 1, program.err
-    assert "missed: request: CPU" in program.out
+
+def test_a_missed_target_ends_with_1_and_is_named(ended: Ended) -> None:
+    assert ended.missed.process.returncode == 1, ended.missed.err
+    assert "missed: request: CPU" in ended.missed.out
+
+
+def test_no_process_is_left(ended: Ended) -> None:
+    assert ended.met.running() == ended.missed.running() == 0
 
 
 def test_a_gateway_that_never_answers_ends_with_2_before_anything_is_measured() -> None:
