@@ -191,7 +191,7 @@ def test_a_stream_that_breaks_off_inside_an_event_is_cut_there(
 def test_into_a_silence_a_ping_is_written(
     connections: dict[str, Connection], plain_upstream: Upstream
 ) -> None:
-    plain_upstream.answers_with(streams(*BEGUN, PING_S * 1.5, *REST))
+    plain_upstream.answers_with(streams(*BEGUN, PING_S * 1.3, *REST))
 
     came = {name: answer.content for name, answer in at_all(connections).items()}
 
@@ -203,7 +203,7 @@ def test_into_a_silence_inside_an_event_nothing_is_written(
     connections: dict[str, Connection], plain_upstream: Upstream
 ) -> None:
     first, *others = REST
-    plain_upstream.answers_with(streams(*BEGUN, first[:9], PING_S * 1.5, first[9:], *others))
+    plain_upstream.answers_with(streams(*BEGUN, first[:9], PING_S * 1.3, first[9:], *others))
 
     came = {name: answer.content for name, answer in at_all(connections).items()}
 
