@@ -253,7 +253,11 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     # Ctrl-C is for whoever started us: they end us when they have finished with us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    upstream = Upstream(options.port, a_write=options.burst_write, cut_after=options.cut_after)
+    a_write, cut_after = options.burst_write, options.cut_after
+    try:
+        upstream = Upstream(options.port, a_write=a_write, cut_after=cut_after)
+    except OSError as error:
+        raise SystemExit(f"port {options.port}: {error.strerror}") from error
     print(upstream.port, flush=True)
     gc.disable()  # a collection would show as latency of the gateway
     upstream.serve()
