@@ -2,12 +2,24 @@
 
 from collections.abc import Callable
 
+import gevent
 import pytest
 
 from relay.upstream.client import Client
+from relay.upstream.transport import Transport
 from relay.wire import UpstreamRequest
 from tests.upstream.conftest import answered
-from tests.upstream.scripted import CHUNKED, OK, Peer, Server, a_request, bytewise, repeats, says
+from tests.upstream.scripted import (
+    CHUNKED,
+    HUGE,
+    OK,
+    Peer,
+    Server,
+    a_request,
+    bytewise,
+    repeats,
+    says,
+)
 
 Fetch = Callable[[UpstreamRequest], tuple[int, bytes]]
 Start = Callable[..., Server]
@@ -94,3 +106,44 @@ def test_fileno_names_the_socket_until_the_body_has_ended(server: Start, client:
     while response.read1():
         pass
     assert response.fileno() == -1
+
+
+class HurriedClock:
+    """Two milliseconds pass between any two looks at it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        self.now += 0.002
+        return self.now
+
+    def wall(self) -> float:
+        return self.now
+
+
+def test_body_that_never_pauses_leaves_other_greenlets_their_turn(server: Start) -> None:
+    upstream = server(lambda peer: peer.request() and peer.send(b"HTTP/1.1 200 OK\r\n\r\n", HUGE))
+    transport = Transport(clock=HurriedClock())
+    call = transport.begin(a_request(upstream.url()))
+    response = answered(call)
+    turns = 0
+
+    def tick() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            gevent.sleep(0)
+
+    ticking = gevent.spawn(tick)
+    gevent.sleep(0.05)  # the kernel's buffers fill
+
+    assert response.read1()  # what came with the headers
+    for _ in range(3):
+        before = turns
+        assert response.read1()
+        assert turns > before
+
+    ticking.kill()
+    call.close()
+    transport.close()
