@@ -7,12 +7,11 @@
 #include <Python.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define READ_BYTES (64 * 1024)
-/* The hex digits of READ_BYTES: no chunk with a longer size can have arrived whole. */
+/* The hex digits of READ_BYTES: no chunk with a longer size has arrived whole. */
 #define MAX_DIGITS 5
 
 static char buffer[READ_BYTES];
@@ -23,26 +22,45 @@ holds(const char *data, size_t length, const char *word)
     return memmem(data, length, word, strlen(word)) != NULL;
 }
 
-/* "<size>\r\n<whole events>\r\n", the size as we would write it. */
+/* The length of the chunk that begins here, or 0: "<size>\r\n<whole events>\r\n", all of it there
+ * and the size as we would write it. */
+static size_t
+chunk_length(const char *data, size_t length)
+{
+    static const char end[] = {'\n', '\n', '\r', '\n'};
+    size_t size = 0, digits = 0;
+    for (; digits < length && digits < MAX_DIGITS && data[digits] != '\r'; digits++) {
+        char digit = data[digits];
+        if (digit >= '0' && digit <= '9')
+            size = size * 16 + (size_t)(digit - '0');
+        else if (digit >= 'a' && digit <= 'f')
+            size = size * 16 + (size_t)(digit - 'a' + 10);
+        else
+            return 0;
+    }
+    if (digits == 0 || data[0] == '0' || size < 2)
+        return 0;
+    size_t whole = digits + 2 + size + 2;
+    if (length < whole || data[digits] != '\r' || data[digits + 1] != '\n')
+        return 0;
+    return memcmp(data + whole - sizeof end, end, sizeof end) == 0 ? whole : 0;
+}
+
 static int
 is_content(const char *data, size_t length)
 {
-    static const char end[] = {'\n', '\n', '\r', '\n'};
-    if (length < sizeof end || memcmp(data + length - sizeof end, end, sizeof end) != 0)
-        return 0;
-    const char *line = memchr(data, '\r', length);
-    size_t digits = (size_t)(line - data); /* `end` holds one, so there is one */
-    if (digits == 0 || digits > MAX_DIGITS || line[1] != '\n' || length < digits + 4)
-        return 0;
-    char size[MAX_DIGITS + 12];
-    int written = snprintf(size, sizeof size, "%zx", length - digits - 4);
-    if (written != (int)digits || memcmp(size, data, digits) != 0)
-        return 0;
-    return !holds(data, length, "message_") && !holds(data, length, "error");
+    size_t at = 0;
+    while (at < length) {
+        size_t chunk = chunk_length(data + at, length - at);
+        if (chunk == 0)
+            return 0;
+        at += chunk;
+    }
+    return length > 0 && !holds(data, length, "message_") && !holds(data, length, "error");
 }
 
 static PyObject *
-is_content_chunk(PyObject *module, PyObject *data)
+may_pass(PyObject *module, PyObject *data)
 {
     if (!PyBytes_Check(data))
         return PyErr_Format(PyExc_TypeError, "bytes are asked for");
@@ -80,7 +98,7 @@ pass_on(PyObject *module, PyObject *const *args, Py_ssize_t count)
 }
 
 static PyMethodDef functions[] = {
-    {"is_content_chunk", is_content_chunk, METH_O, NULL},
+    {"may_pass", may_pass, METH_O, NULL},
     {"pass_on", (PyCFunction)(void (*)(void))pass_on, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -1,10 +1,11 @@
-"""Passing: move one chunk of mere content from socket to socket, unparsed.
+"""Passing: move chunks of mere content from socket to socket, unparsed.
 
 Called once an event, so it is also written in C (`_passing.c`): in a third of the time. Where that
 has not been compiled, for want of a compiler, the functions below are used; both are the same.
 """
 
 import os
+import re
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
@@ -13,25 +14,30 @@ from relay.stream.usage import is_content
 READ_BYTES: Final = 64 << 10
 """One read; the kernel seldom has more ready."""
 
+# As many hex digits as READ_BYTES has: no chunk with a longer size has arrived whole.
+_SIZE: Final = re.compile(rb"([1-9a-f][0-9a-f]{0,4})\r\n")
+
 Passed: TypeAlias = Literal[True] | bytes | tuple[bytes, int] | None
-"""What became of what has arrived: True, it was a chunk of content, and went out whole. Bytes: it
-was something else, b"" the end; nothing was written. A pair: it was such a chunk, and so many of
-its bytes went out; whoever writes the rest meets the error, if that was why. None: nothing has
-arrived."""
+"""What became of what has arrived: True: it could pass, and went out whole. Bytes: it could not,
+b"" is the end; nothing was written. A pair: it could pass, and so many of its bytes went out;
+whoever writes the rest meets the error, if that was why. None: nothing has arrived."""
 
 
-def is_content_chunk_in_python(data: bytes) -> bool:
-    """Whether this is exactly one chunk, framed as we would, of whole events of mere content."""
-    size = data.find(b"\r\n")
-    return (
-        data.endswith(b"\n\n\r\n")
-        and data.startswith(b"%x\r\n" % (len(data) - size - len(b"\r\n\r\n")))
-        and is_content(data)
-    )
+def may_pass_in_python(data: bytes) -> bool:
+    """Whether this is nothing but chunks, framed as we would, of whole events of mere content."""
+    at = 0
+    while at < len(data):
+        size = _SIZE.match(data, at)
+        if size is None:
+            return False
+        at = size.end() + int(size[1], 16) + len(b"\r\n")
+        if data[at - 4 : at] != b"\n\n\r\n" or at - 4 < size.end():
+            return False
+    return bool(data) and is_content(data)
 
 
 def pass_on_in_python(source: int, to: int) -> Passed:
-    """Read what has arrived at one descriptor, and write it to the other if it may pass.
+    """Read what has arrived at one descriptor, and write it to the other if it `may_pass`.
 
     Never waits. Raises: `OSError` of the reading side.
     """
@@ -39,7 +45,7 @@ def pass_on_in_python(source: int, to: int) -> Passed:
         data = os.read(source, READ_BYTES)
     except BlockingIOError:
         return None
-    if not is_content_chunk_in_python(data):
+    if not may_pass_in_python(data):
         return data
     try:
         written = os.write(to, data)
@@ -48,9 +54,9 @@ def pass_on_in_python(source: int, to: int) -> Passed:
     return True if written == len(data) else (data, written)
 
 
-is_content_chunk: Callable[[bytes], bool]
+may_pass: Callable[[bytes], bool]
 pass_on: Callable[[int, int], Passed]
 try:
-    from relay.stream._passing import is_content_chunk, pass_on
+    from relay.stream._passing import may_pass, pass_on
 except ImportError:
-    is_content_chunk, pass_on = is_content_chunk_in_python, pass_on_in_python
+    may_pass, pass_on = may_pass_in_python, pass_on_in_python

@@ -3,13 +3,13 @@
 An event that goes through the iterator, the WSGI server and `sendall` costs two greenlet switches
 and a watcher started and stopped. Here the greenlet waits once while callbacks do the work:
 
-    upstream readable ► one whole chunk of mere content ─────── as it came ┐
+    upstream readable ► whole chunks of mere content ────────── as they came ┐
                       └ anything else ► parse ► watch, taps ► frame ► write to the client
                                           │                             │
          end, fault, message_stop, quiet: ┴─── back to the greenlet ────┴ short: it writes on
 
-In the long middle of a stream nearly every event arrives as one chunk, which is what it must be
-for the client, too: such a one passes unparsed (`passing`).
+In the long middle of a stream nearly every event arrives as a chunk of its own, which is what it
+must be for the client, too: such chunks pass unparsed (`passing`).
 
 Only for a plain HTTP/1.1 connection whose head, with `transfer-encoding: chunked`, the server has
 already written: the frames here take the place of those the server would make of the iterator's
@@ -30,7 +30,7 @@ from gevent.hub import Waiter
 
 from relay.clock import SystemClock
 from relay.errors import ClientLeft
-from relay.stream.passing import Passed, is_content_chunk, pass_on
+from relay.stream.passing import Passed, may_pass, pass_on
 
 # A stream that pauses longer goes on by the iterator, where pings and time limits are: long
 # against the pauses within an answer, and a part of the ping interval and of the upstream's idle
@@ -251,7 +251,7 @@ class Pump:
 
     def _pass_decrypted(self) -> Passed:
         data = self._source.look()
-        if data is None or not is_content_chunk(data):
+        if data is None or not may_pass(data):
             return data
         written = self._outlet.write(data)
         return True if written == len(data) else (data, written)

@@ -39,6 +39,7 @@ ODD_FRAMES = {
     "leading zeros": b"00" + frame(DELTA),
     "extension": frame(DELTA).replace(SIZE, SIZE + b";a=b", 1),
     "two in one packet": frame(DELTA) * 2,
+    "two in one packet, one of them odd": frame(DELTA) + b"0" + frame(DELTA),
     "events in two chunks": frame(DELTA[:20]) + frame(DELTA[20:] + DELTA),
     "a chunk and the size of the next": frame(DELTA) + SIZE,
     "a chunk and half of the next": frame(DELTA) + frame(DELTA)[:60],
