@@ -160,9 +160,8 @@ class Pump:
         self._outlet = outlet
         self._audience = audience
         self._pass: Callable[[], Passed] | None = None  # while mere content may pass unparsed
-        self._passed_at = 0.0
         self._waiter: Waiter[Any] | None = None
-        self._moves = self._seen = 0
+        self._moved_at = self._seen = 0.0
         self._rest: memoryview | None = None
         self._fault: BaseException | None = None
 
@@ -180,7 +179,7 @@ class Pump:
             if rest is not None:  # outside `waiting`, so that a client that takes nothing is seen
                 self._outlet.write_all(rest)
             if self._fault is not None:
-                raise self._fault
+                raise self._told(self._fault)
             if rest is None or ended:
                 return ended
 
@@ -203,11 +202,19 @@ class Pump:
             return bool(waiter.get())
         finally:
             self._waiter = None
-            self._source.heard(self._passed_at)
+            self._source.heard(self._moved_at)
             readable.stop()
             readable.close()
             quiet.stop()
             quiet.close()
+
+    def _told(self, fault: BaseException) -> BaseException:
+        """What `pass_on` met itself is put into the words of the source."""
+        if isinstance(fault, OSError) and not isinstance(fault, ClientLeft):
+            error = self._source.lost(fault)
+            error.__cause__ = fault
+            return error
+        return fault
 
     # In the hub: nothing here may wait, and nothing may raise.
 
@@ -218,8 +225,7 @@ class Pump:
             if self._pass is None:
                 self._move(self._source.poll())
             elif (passed := self._pass()) is True:
-                self._moves += 1
-                self._passed_at = _monotonic()
+                self._moved_at = _monotonic()
             elif passed is not None:
                 self._stop_passing(passed)
         except Exception as fault:  # noqa: BLE001  raised again by `run`, in the greenlet
@@ -241,13 +247,9 @@ class Pump:
 
     def _passage(self) -> Callable[[], Passed]:
         source = self._source.raw_fileno()
-        return self._pass_decrypted if source < 0 else partial(self._pass_raw, source)
-
-    def _pass_raw(self, source: int) -> Passed:
-        try:
-            return pass_on(source, self._outlet.fileno())
-        except OSError as error:
-            raise self._source.lost(error) from error
+        if source < 0:
+            return self._pass_decrypted
+        return partial(pass_on, source, self._outlet.fileno())
 
     def _pass_decrypted(self) -> Passed:
         data = self._source.look()
@@ -260,13 +262,13 @@ class Pump:
         if isinstance(passed, bytes):
             self._move(self._source.parse(passed))
             return
-        self._moves += 1
+        self._moved_at = _monotonic()
         data, written = passed
         self._rest = memoryview(data)[written:]
         self._leave(ended=False)
 
     def _write(self, frame: bytes) -> bool:
-        self._moves += 1
+        self._moved_at = _monotonic()
         written = self._outlet.write(frame)
         if written == len(frame):
             return True
@@ -274,9 +276,9 @@ class Pump:
         return False
 
     def _look(self) -> None:
-        if self._moves == self._seen:  # counted, not timed: no clock can step in between
+        if self._moved_at == self._seen:
             self._leave(ended=False)
-        self._seen = self._moves
+        self._seen = self._moved_at
 
     def _leave(self, *, ended: bool) -> None:
         waiter, self._waiter = self._waiter, None

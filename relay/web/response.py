@@ -5,6 +5,7 @@ the WSGI server, which calls its `close`. What an `after_request` of somebody's 
 or sets (headers, status, `response`) is made when it is asked for.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from functools import cached_property
 from http import HTTPStatus
@@ -46,16 +47,25 @@ class PreparedResponse(Response):
         return _LINES.get(self._reply.status) or f"{self._reply.status} Unknown"
 
     def __call__(
-        self, _environ: "WSGIEnvironment", start_response: "StartResponse"
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         made: dict[str, Any] = self.__dict__
         headers = made["headers"].to_wsgi_list() if "headers" in made else self._reply.headers
         body = self.response if "response" in made else self._reply.body
         try:
             start_response(self._status, headers)
-        except BaseException:  # nobody else would: the server has not got the body yet
-            close = getattr(body, "close", None)
-            if close is not None:
-                close()
+            if environ.get("REQUEST_METHOD") != "HEAD":
+                return body
+            deque(body, maxlen=0)  # not every server drops it
+        except BaseException:
+            _close(body)
             raise
-        return body
+        _close(body)
+        return ()
+
+
+def _close(body: Iterable[bytes]) -> None:
+    """As the server would, which has not got it."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()

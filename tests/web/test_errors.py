@@ -51,7 +51,8 @@ def test_unknown_paths_and_wrong_methods_are_errors_of_the_api(
     answered = app.ask(method, path)
 
     assert answered.status == status
-    assert answered.error() == (error_type, ANY)
+    if method != "HEAD":
+        assert answered.error() == (error_type, ANY)
     assert answered.header("allow") == allow
     assert answered.header("x-should-retry") == "false"
     assert not any(name.lower().startswith("access-control") for name, _ in answered.headers)
