@@ -1,0 +1,1 @@
+"""What workers share: a few atomic steps over named records. See `store`."""
