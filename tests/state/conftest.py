@@ -1,0 +1,10 @@
+"""The tests over Redis need `redis-server`; where it is missing they say so and are left out."""
+
+from tests.state import redis_server
+
+collect_ignore_glob = ["test_redis*.py"] if redis_server.IS_LEFT_OUT else []
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is left out."""
+    return [redis_server.LEFT_OUT] if redis_server.IS_LEFT_OUT else []
