@@ -42,6 +42,8 @@ class Window:
 
     def wait_s(self, amount: int, limit: int) -> int:
         """Seconds until that is so, if nothing more is counted."""
+        if limit <= 0:
+            return 0
         left = self.counted
         for age in range(CELLS, 0, -1):  # the oldest second runs out first
             if left + amount <= limit or left == 0:
