@@ -1,6 +1,15 @@
 """The tests over Redis need `redis-server`; where it is missing they say so and are left out."""
 
-from tests.state import redis_server
+import pytest
+
+pytest.register_assert_rewrite(
+    *(
+        f"tests.state.{name}"
+        for name in ("window_steps", "place_steps", "record_steps", "minute_steps")
+    )
+)
+
+from tests.state import redis_server  # noqa: E402  what comes before holds for imports after it
 
 collect_ignore_glob = ["test_redis*.py"] if redis_server.IS_LEFT_OUT else []
 
