@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from relay.clock import Clock, SystemClock
 from relay.state.steps import Steps, Table
@@ -22,36 +23,57 @@ class MemoryStore(Steps):
     def begin(self, *, write: bool) -> Iterator[Table]:
         """As `Steps.begin`."""
         with self._lock:
-            yield self._table
+            try:
+                yield self._table
+            except BaseException:
+                self._table.undo()
+                raise
             if write:
-                self._table.sweep()
+                self._table.keep()
 
     def close(self) -> None:
         """There is nothing to let go of."""
 
 
+_Record = tuple[bytes, float]
+_ABSENT: Final[_Record] = (b"", 0.0)
+
+
 class _Records:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._records: dict[str, tuple[bytes, float]] = {}
-        self._latest = 0.0
+        self._records: dict[str, _Record] = {}
+        self._before: dict[str, _Record] = {}  # what this transaction has changed
+        self._latest = self._ahead = 0.0
         self._swept = 0
 
     def get(self, name: str) -> bytes | None:
-        record, end = self._records.get(name, (None, 0.0))
+        record, end = self._records.get(name, _ABSENT)
         return record if end > self.now() else None
 
     def put(self, name: str, record: bytes, ttl_s: float) -> None:
+        self._before.setdefault(name, self._records.get(name, _ABSENT))
         self._records[name] = (record, self.now() + ttl_s)
 
     def remove(self, name: str) -> None:
-        self._records.pop(name, None)
+        self._before.setdefault(name, self._records.pop(name, _ABSENT))
 
     def now(self) -> float:
-        self._latest = max(self._latest, self._clock.wall())
-        return self._latest
+        # When the machine's clock steps back, time goes on from where it was: if it stood still
+        # until the clock had caught up, no window would empty and no place be freed until then.
+        now = self._clock.wall() + self._ahead
+        if now < self._latest:
+            self._ahead += self._latest - now
+            now = self._latest
+        self._latest = now
+        return now
 
-    def sweep(self) -> None:
+    def undo(self) -> None:
+        self._records |= self._before
+        self._before.clear()
+
+    def keep(self) -> None:
+        self._before.clear()
         if len(self._records) < self._swept + _SWEEP_AFTER:
             return
         now = self.now()

@@ -3,7 +3,8 @@
 The memory and LMDB stores differ in their table alone. Redis has the same steps as Lua.
 
     w:NAME   a window            p:NAME   places: token and end, one after the other
-    c:NAME   a counter           s:NAME   a record that is swapped          f:NAME   a fact
+    c:NAME   a counter           t:NAME   the last token of these places
+    f:NAME   a fact              s:NAME   a record that is swapped
 """
 
 import struct
@@ -91,8 +92,9 @@ class Steps:
             places = _places(table, name, now)
             if len(places) >= limit:
                 return None
-            last = _number(table.get(f"t:{name}"))
-            token = last + 1
+            # Not 1, 2, 3: a store that has lost its records must not give out again what somebody
+            # still holds.
+            token = max(_number(table.get(f"t:{name}")) + 1, int(now * 1e6))
             places.append((token, now + ttl_s))
             table.put(f"t:{name}", _COUNTER.pack(token), _LONG_S)
             _put_places(table, name, places, now)
