@@ -22,6 +22,7 @@ setup(
     package_data={
         "relay": ["py.typed"],
         "relay.config": ["*.yaml"],
+        "relay.state": ["lua/*.lua"],
         "relay.stream": ["*.c", "*.pyi"],
     },
     # Without a compiler, or its headers of Python, the relay does the same in Python.
@@ -43,6 +44,9 @@ setup(
         "zstandard>=0.25,<1",
         "certifi",
     ],
+    extras_require={
+        "redis": ["redis>=8.1,<9"],  # for `state.url: redis://…`
+    },
     entry_points={
         "console_scripts": ["cc-relay = relay.cli:main"],
         "flask.commands": ["cc-relay = relay.cli:cc_relay"],

@@ -1,0 +1,200 @@
+"""The store of several machines: every step is one script that Redis runs (`lua/`).
+
+Needs Redis 5 or newer, or a program that does the same; no cluster, unless the prefix holds a hash
+tag. Keys run out by themselves: windows after a minute, the rest as in `steps`. A Redis that throws
+out keys for lack of memory forgets limits: `maxmemory-policy noeviction` makes it refuse instead,
+which is seen.
+
+Whether a step that was not answered has happened is not known: Redis may run it later. Then:
+
+- `take`, `hold`: what nobody knows of is never settled or let go; it runs out by itself.
+- `settle`, `let_go`: what was taken counts as claimed and runs out.
+- `count`: a number is left out. `remember`: a fact begins to run later.
+- `swap`: it happens only if the record is still `old`; whoever reads it next sees what it is.
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final, cast
+
+from relay.clock import Clock, SystemClock
+from relay.secret import Secret
+from relay.state.redis_connection import LIMIT_S, Address, Broken
+from relay.state.redis_pool import Pool
+from relay.state.resp import Refusal, Reply, word
+from relay.state.store import Claim, Full, StoreAway, Taken
+
+PREFIX: Final = "cc-relay:"
+
+_STEPS: Final = (
+    "take",
+    "settle",
+    "hold",
+    "let_go",
+    "count",
+    "swap",
+    "remember",
+    "recall",
+    "now",
+)
+# After a failover the connection may lead to the old server, and after a change of password to one
+# that does not know us: a new connection may do better.
+_ELSEWHERE: Final = frozenset({"READONLY", "MASTERDOWN", "NOAUTH"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    by_hash: bytes
+    """The first two words of the command."""
+    whole: bytes
+    """The same for a Redis that does not have the script; it keeps it then."""
+
+
+class RedisStore:
+    """The steps of `Store`. Connects at the first step, in the process that takes it.
+
+    After a fork parent and child have connections of their own. Raises: `ValueError` for a URL that
+    is none.
+    """
+
+    def __init__(self, url: Secret, *, prefix: str = PREFIX, clock: Clock | None = None) -> None:
+        self._address = Address(url)
+        self._prefix = prefix
+        self._clock = clock or SystemClock()
+        self._scripts = _scripts()
+        self._clock_key = self._key("clock")
+        self._pool: Pool | None = None
+        self._process = 0
+
+    def take(self, choices: Sequence[Sequence[Claim]]) -> Taken | Full:
+        """As `Store.take`."""
+        keys, arguments = [self._clock_key], []
+        for claims in choices:
+            arguments.append(_number(len(claims)))
+            for claim in claims:
+                keys.append(self._key(f"w:{claim.name}"))
+                arguments += (_number(claim.amount), _number(claim.limit))
+        choice, number = cast(list[int], self._run("take", keys, arguments))
+        if choice < 0:
+            return Full(float(number))
+        return Taken(choice, tuple(choices[choice]), number)
+
+    def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
+        """As `Store.settle`."""
+        keys, arguments = [self._clock_key], [_number(taken.second)]
+        for claim, amount in zip(taken.claims, amounts, strict=True):
+            if amount != claim.amount:
+                keys.append(self._key(f"w:{claim.name}"))
+                arguments.append(_number(amount - claim.amount))
+        if len(keys) > 1:
+            self._run("settle", keys, arguments)
+
+    def hold(self, name: str, limit: int, ttl_s: float) -> str | None:
+        """As `Store.hold`."""
+        keys = [self._clock_key, self._key(f"p:{name}"), self._key(f"t:{name}")]
+        arguments = [_number(limit), _number(round(ttl_s * 1_000_000))]
+        token = cast(bytes | None, self._run("hold", keys, arguments))
+        return token.decode() if token else None
+
+    def let_go(self, name: str, token: str) -> None:
+        """As `Store.let_go`."""
+        self._run("let_go", [self._key(f"p:{name}")], [word(token.encode())])
+
+    def count(self, name: str, step: int = 1) -> int:
+        """As `Store.count`."""
+        return int(cast(bytes, self._run("count", [self._key(f"c:{name}")], [_number(step)])))
+
+    def swap(self, name: str, old: bytes | None, new: bytes | None) -> bytes | None:
+        """As `Store.swap`."""
+        arguments = [*_optional(old), *_optional(new)]
+        return cast(bytes | None, self._run("swap", [self._key(f"s:{name}")], arguments))
+
+    def remember(self, facts: Mapping[str, bytes], ttl_s: float) -> None:
+        """As `Store.remember`."""
+        if facts:
+            keys = [self._key(f"f:{name}") for name in facts]
+            ttl = _number(math.ceil(ttl_s * 1000))
+            self._run("remember", keys, [ttl, *map(word, facts.values())])
+
+    def recall(self, names: Sequence[str]) -> list[bytes | None]:
+        """As `Store.recall`."""
+        if not names:
+            return []
+        keys = [self._key(f"f:{name}") for name in names]
+        return cast(list[bytes | None], self._run("recall", keys, []))
+
+    def now(self) -> float:
+        """As `Store.now`."""
+        return cast(int, self._run("now", [self._clock_key], [])) / 1_000_000
+
+    def close(self) -> None:
+        """Close the connections of this process. Idempotent; a step after it raises `StoreAway`."""
+        self._own_pool().close()
+
+    def _run(self, step: str, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Reply:
+        until = self._clock.monotonic() + LIMIT_S
+        pool = self._own_pool()
+        connection = pool.lend(until)
+        script = self._scripts[step]
+        head = b"*%d\r\n" % (3 + len(keys) + len(arguments))
+        words = b"".join((_number(len(keys)), *keys, *arguments))
+        try:
+            reply = connection.ask(head + script.by_hash + words, until)
+            if isinstance(reply, Refusal) and reply.code == "NOSCRIPT":
+                reply = connection.ask(head + script.whole + words, until)
+        except Broken as broken:
+            pool.lose(connection, str(broken))
+            raise StoreAway(str(broken)) from None
+        except BaseException:  # a greenlet that is killed
+            pool.drop(connection)
+            raise
+        if not isinstance(reply, Refusal):
+            pool.give_back(connection)
+            return reply
+        if reply.code in _ELSEWHERE:
+            pool.drop(connection)
+        else:
+            pool.give_back(connection)
+        raise StoreAway(f"Redis answered {reply.code}")
+
+    def _own_pool(self) -> Pool:
+        process = os.getpid()
+        if self._pool is None or self._process != process:
+            # Another process' connections are let go of, not used and not shut down.
+            self._pool, self._process = Pool(self._address, self._clock), process
+        return self._pool
+
+    def _key(self, name: str) -> bytes:
+        return word(f"{self._prefix}{name}".encode())
+
+
+def _scripts() -> Mapping[str, _Script]:
+    folder = resources.files("relay.state") / "lua"
+
+    def text(name: str) -> bytes:
+        return (folder / f"{name}.lua").read_bytes()
+
+    shared = {step: text("clock") for step in ("take", "settle", "hold", "now")}
+    for step in ("take", "settle"):
+        shared[step] += text("window")
+    return {step: _script(shared.get(step, b"") + text(step)) for step in _STEPS}
+
+
+def _script(text: bytes) -> _Script:
+    digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()  # what Redis calls it
+    return _Script(
+        by_hash=word(b"EVALSHA") + word(digest.encode()),
+        whole=word(b"EVAL") + word(text),
+    )
+
+
+def _number(number: int) -> bytes:
+    return word(b"%d" % number)
+
+
+def _optional(value: bytes | None) -> Iterable[bytes]:
+    return (_number(0), word(b"")) if value is None else (_number(1), word(value))
