@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from relay.secret import Secret
+from relay.state.redis import RedisStore
 from relay.state.store import Store
 
 Later = Callable[[float], None]
@@ -12,6 +14,11 @@ Later = Callable[[float], None]
 SHORT_S = 0.15
 """Long enough for nothing to be seen before it has run out; short enough to wait for."""
 LONG_S = 30.0
+
+
+def open_redis(url: str, prefix: str) -> RedisStore:
+    """A store with names of its own."""
+    return RedisStore(Secret(url), prefix=prefix)
 
 
 class SetClock:

@@ -1,15 +1,17 @@
 """Every store does what the protocol says."""
 
 import time
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from relay.state.memory import MemoryStore
 from relay.state.store import Store
-from tests.state import crowd
+from tests.state import crowd, redis_server
 from tests.state.conformance import Conformance
 from tests.state.crowd import Gains
-from tests.state.given import Later, SetClock
+from tests.state.given import Later, SetClock, open_redis
 from tests.state.minute_steps import MinuteSteps
 
 
@@ -27,9 +29,35 @@ class TestMemory(Conformance, MinuteSteps):
         return clock.later
 
 
-@pytest.fixture(scope="module", params=["threads over memory"])
-def gains() -> list[Gains]:
-    return crowd.of_threads(MemoryStore())
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with redis_server.running() as url:
+        yield url
+
+
+if not redis_server.IS_LEFT_OUT:  # the header of the run says so
+
+    class TestRedis(Conformance):
+        @pytest.fixture
+        def store(self, redis_url: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+            store = open_redis(redis_url, f"{request.node.name}:")
+            yield store
+            store.close()
+
+
+CROWDS = ["threads on memory"]
+if not redis_server.IS_LEFT_OUT:
+    CROWDS += ["threads on Redis", "processes on Redis"]
+
+
+@pytest.fixture(scope="module", params=CROWDS)
+def gains(request: pytest.FixtureRequest) -> list[Gains]:
+    """What each of a crowd got."""
+    kind, store = request.param.split(" on ")
+    if store == "memory":
+        return crowd.of_threads(MemoryStore())
+    opening = partial(open_redis, request.getfixturevalue("redis_url"), request.param)
+    return crowd.of_processes(opening) if kind == "processes" else crowd.of_threads(opening())
 
 
 def test_all_together_take_the_limit_and_no_more(gains: list[Gains]) -> None:
