@@ -6,9 +6,10 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then
   return false
 end
-redis.call('INCR', KEYS[3])
-redis.call('EXPIRE', KEYS[3], 7 * 86400)
-local token = redis.call('GET', KEYS[3])
+-- Not 1, 2, 3: a Redis that has lost its keys must not give out again what somebody still holds.
+local last = tonumber(redis.call('GET', KEYS[3]) or 0)
+local token = string.format('%.0f', math.max(last + 1, now))
+redis.call('SET', KEYS[3], token, 'EX', 7 * 86400)
 redis.call('ZADD', KEYS[2], now + ARGV[2], token)
 local latest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
 redis.call('PEXPIRE', KEYS[2], math.ceil((latest - now) / 1000))
