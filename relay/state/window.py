@@ -63,6 +63,4 @@ class Window:
             return
         for step in range(1, min(passed, CELLS) + 1):
             self._cells[(self.second + step) % CELLS] = 0
-        if passed > CELLS:
-            self._cells = [0] * CELLS
         self.second = second
