@@ -42,6 +42,7 @@ setup(
         "click>=8.5,<9",
         "brotli>=1.2,<2",
         "zstandard>=0.25,<1",
+        "lmdb>=3,<4",
         "certifi",
     ],
     extras_require={
