@@ -2,7 +2,7 @@
 
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,26 +18,34 @@ from tests.state.given import SetClock
 from tests.state.redis_server import RedisServer
 
 BEGIN = 1_700_000_000
-NAMES = st.sampled_from(["a", "b", "c"])
-LIMITS = st.sampled_from([0, 1, 5, 9])
-AMOUNTS = st.integers(0, 7)
-CLAIMS = st.lists(st.builds(Claim, NAMES, AMOUNTS, LIMITS), max_size=3, unique_by=lambda c: c.name)
-VALUES = st.none() | st.sampled_from([b"", b"1", b"\x00\r\n"])
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("take"), st.lists(CLAIMS, max_size=3)),
-        st.tuples(st.just("take"), st.lists(CLAIMS, max_size=3)),
-        st.tuples(st.just("settle"), st.integers(0, 5), st.lists(AMOUNTS, min_size=3, max_size=3)),
-        st.tuples(st.just("hold"), NAMES, st.integers(0, 3), st.sampled_from([0.5, 1.0, 70.0])),
-        st.tuples(st.just("let_go"), NAMES, st.integers(0, 5)),
-        st.tuples(st.just("count"), NAMES, st.integers(-3, 3)),
-        st.tuples(st.just("swap"), NAMES, VALUES, VALUES),
-        st.tuples(st.just("recall"), st.lists(NAMES)),
-        st.tuples(st.just("remember"), st.dictionaries(NAMES, VALUES.filter(bool)), st.just(99.0)),
-        st.tuples(st.just("later"), st.sampled_from([0.25, 1.0, 7.5, 59.0, 60.0, 61.0, 130.0])),
+NAMES = st.sampled_from(["a", "b"])
+AMOUNTS = st.sampled_from([1, 2, 3, 7])
+CHOICES = st.lists(
+    st.lists(
+        st.builds(Claim, NAMES, AMOUNTS, st.sampled_from([0, 4, 5, 9])),
+        min_size=1,
+        max_size=2,
+        unique_by=lambda claim: claim.name,
     ),
-    max_size=25,
+    min_size=1,
+    max_size=3,
 )
+VALUES = st.none() | st.sampled_from([b"", b"1", b"\x00\r\n"])
+FACTS = st.dictionaries(NAMES, st.binary(max_size=4))
+TIMES_S = st.sampled_from([0.5, 1.0, 2.0, 30.0, 59.0, 60.0, 61.0, 130.0])
+WINDOW_STEPS = [
+    st.tuples(st.just("take"), CHOICES),
+    st.tuples(st.just("settle"), st.integers(1, 3), st.sampled_from([(0, 0), (2, 7), (9, 1)])),
+]
+OTHER_STEPS = [
+    st.tuples(st.just("hold"), NAMES, st.integers(0, 2), TIMES_S),
+    st.tuples(st.just("let_go"), st.integers(1, 3)),
+    st.tuples(st.just("count"), NAMES, st.integers(-3, 3)),
+    st.tuples(st.just("swap"), NAMES, VALUES, VALUES),
+    st.tuples(st.just("recall"), st.lists(NAMES)),
+    st.tuples(st.just("remember"), FACTS, st.just(900.0)),
+]
+LATER = st.tuples(st.just("later"), TIMES_S)
 
 
 @pytest.fixture(scope="module")
@@ -72,33 +80,52 @@ def set_clock(client: Any, seconds: float) -> None:
     client.set("cc-relay:clock", struct.pack("<qq", round(seconds * 1e6), -(1 << 60)))
 
 
-def run(store: Store, step: Sequence[Any], taken: list[Taken], held: list[str]) -> object:
-    """Run one step; what is settled or let go was taken or held in this run of steps."""
-    name, *arguments = step
-    if name == "settle":
-        number, amounts = arguments
-        if number < len(taken):
-            store.settle(taken[number], amounts[: len(taken[number].claims)])
-        return None
-    if name == "let_go":
-        arguments[1] = (held[arguments[1] :] or ["7"])[0]
-    reply = getattr(store, name)(*arguments)
-    if isinstance(reply, Taken):
-        taken.append(reply)
-    if name == "hold" and reply:
-        held.append(reply)
-    return reply
+class Run:
+    """Runs steps on one store. What is settled or let go is the last but so many it got there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._taken: list[Taken] = []
+        self._held: list[tuple[str, str]] = []
+
+    def __call__(self, name: str, *arguments: Any) -> object:
+        if name == "settle":
+            number, amounts = arguments
+            for taken in self._taken[-number:][:1]:
+                self._store.settle(taken, amounts[: len(taken.claims)])
+            return None
+        if name == "let_go":
+            for place in self._held[-arguments[0] :][:1]:
+                self._store.let_go(*place)
+            return None
+        reply = getattr(self._store, name)(*arguments)
+        if isinstance(reply, Taken):
+            self._taken.append(reply)
+        if name == "hold" and reply:
+            self._held.append((arguments[0], reply))
+        return reply
 
 
-@settings(deadline=None, max_examples=200)
-@given(steps=STEPS)
-def test_every_step_does_what_it_does_in_memory(
+@settings(deadline=None, max_examples=100)
+@given(steps=st.lists(st.one_of(*WINDOW_STEPS, LATER), min_size=8, max_size=40))
+def test_windows_are_what_they_are_in_memory(
     server: RedisServer, reused: RedisStore, steps: list[tuple[Any, ...]]
 ) -> None:
+    compare(server, reused, steps)
+
+
+@settings(deadline=None, max_examples=100)
+@given(steps=st.lists(st.one_of(*OTHER_STEPS, LATER), min_size=8, max_size=40))
+def test_places_counters_and_records_are_what_they_are_in_memory(
+    server: RedisServer, reused: RedisStore, steps: list[tuple[Any, ...]]
+) -> None:
+    compare(server, reused, steps)
+
+
+def compare(server: RedisServer, reused: RedisStore, steps: list[tuple[Any, ...]]) -> None:
+    """Run the same steps at the same moments in both."""
     clock = SetClock(float(BEGIN))
-    memory = MemoryStore(clock)
-    here: tuple[list[Taken], list[str]] = [], []
-    there: tuple[list[Taken], list[str]] = [], []
+    here, there = Run(MemoryStore(clock)), Run(reused)
     with redis.Redis.from_url(server.url) as client:
         client.flushdb()
         for step in steps:
@@ -106,7 +133,19 @@ def test_every_step_does_what_it_does_in_memory(
                 clock.later(step[1])
                 continue
             set_clock(client, clock.seconds)
-            assert run(reused, step, *there) == run(memory, step, *here), step
+            assert there(*step) == here(*step), step
+
+
+@pytest.mark.parametrize(("age_s", "counts"), [(60, True), (61, False)])
+def test_what_is_settled_counts_for_as_long_as_what_was_taken(
+    store: RedisStore, client: Any, age_s: int, *, counts: bool
+) -> None:
+    set_clock(client, BEGIN)
+    taken = store.take([[Claim("w", 1, 9)]])
+    assert isinstance(taken, Taken)
+    set_clock(client, BEGIN + age_s)
+    store.settle(taken, [9])
+    assert isinstance(store.take([[Claim("w", 1, 9)]]), Full if counts else Taken)
 
 
 def test_the_clock_is_that_of_redis(store: RedisStore) -> None:
