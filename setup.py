@@ -31,7 +31,7 @@ setup(
     ],
     python_requires=">=3.11",
     install_requires=[
-        "flask>=3.1.3,<4",
+        "flask>=3.1.3,<3.2",
         "gunicorn[gevent]>=27.0.1,<28",
         "gevent>=26.9",
         "requests>=2.34.2,<3",

@@ -177,7 +177,8 @@ class _Paths(MapAdapter):
             found = super().match(return_rule=True)
             if not found[1]:
                 self.known[self.path_info] = found
-        return found
+            return found
+        return found[0], {}  # its own: it becomes the request's `view_args`
 
 
 class _Request(Request):
@@ -197,14 +198,19 @@ class _Application(Flask):
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None)
         self._known: dict[str, Any] = {}
-        self._made_sync: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self._is_sync: set[Any] = set()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Ask once a function whether it is a coroutine's, not once a call."""
-        known = self._made_sync.get(func)
-        if known is None:
-            known = self._made_sync[func] = super().ensure_sync(func)
-        return known
+        code = getattr(func, "__code__", None)
+        if code is None:
+            return super().ensure_sync(func)
+        if code not in self._is_sync:
+            made = super().ensure_sync(func)
+            if made is not func:
+                return made
+            self._is_sync.add(code)
+        return func
 
     def preprocess_request(self) -> Any:
         """Look for nothing where nobody has registered anything."""
@@ -217,7 +223,10 @@ class _Application(Flask):
         context = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
         after = self.after_request_funcs or context._after_request_functions  # noqa: SLF001  Flask's
         if after or self.session_interface is not _Application.session_interface:
-            return super().process_response(response)
+            made = super().process_response(response)
+            if made is not response:
+                made.call_on_close(response.close)
+            return made
         return response
 
     def do_teardown_request(self, *exc: Any) -> None:

@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -110,7 +111,8 @@ def _raise_descriptor_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < limit:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        with suppress(ValueError, OSError):  # a kernel may allow less than its hard limit says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _text(address: object) -> str:

@@ -75,6 +75,7 @@ class Committing:
             outlet=exchange.outlet if committed.watch.events else None,
             on_close=settle,
         )
+        exchange.settlement.owes(body.close)
         return Reply(status, headers, body)
 
     def _failure(self, configured: Literal["auto", "cut", "event"]) -> Literal["cut", "event"]:

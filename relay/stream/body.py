@@ -102,6 +102,11 @@ class Body:
         self._step: Callable[[], bytes] = self._open
         self._ending: Ending | None = None
         self._closed = False
+        self._is_direct = False
+
+    def direct(self) -> None:
+        """The server itself iterates this, and sends it in chunks: the pump may write, too."""
+        self._is_direct = True
 
     def __iter__(self) -> Self:
         return self
@@ -146,7 +151,7 @@ class Body:
     def _relay(self) -> bytes:
         wait_s = self._ping_interval_s
         try:
-            if self._pump is not None and self._flows:
+            if self._pump is not None and self._flows and self._is_direct:
                 if self._pump.run():
                     return self._pumped()
                 wait_s = wait_s - self._pump.quiet_s
@@ -179,6 +184,7 @@ class Body:
     def _pumped(self) -> bytes:
         """The pump has moved the last chunk that it could."""
         if not self._watch.over:
+            self._source.read1(0.0)  # raises, if what came behind the last piece was no chunk
             return self._finish()
         if not self._watch.stopped:
             return self._fail(UpstreamBroken("an event is too long"))

@@ -37,7 +37,7 @@ def request_head(
     )
 
 
-@lru_cache(maxsize=64)  # a client sends the same few sets of names again and again
+@lru_cache(maxsize=16)  # a client sends the same few sets again; a hundred names of 8 KB are one
 def _form(names: tuple[str, ...]) -> tuple[str, int]:
     """What to format the values of these fields with, and how many lines come of it."""
     if not _NAMES.fullmatch("\n".join((*names, ""))):

@@ -134,7 +134,7 @@ def _refuse_broken_lines(headers: Mapping[str, str]) -> None:
         raise InvalidRequest(f"header {name} contains CR, LF or NUL")
 
 
-@lru_cache(maxsize=64)  # a client sends the same few sets of names again and again
+@lru_cache(maxsize=16)  # a client sends the same few sets again; a hundred names of 8 KB are one
 def _crossing(names: tuple[str, ...], connection: str) -> tuple[str, ...]:
     """Those of the names that go on to an upstream."""
     dropped = _NOT_UPSTREAM | _listed_by_connection(connection)

@@ -7,6 +7,7 @@ from flask import current_app, request
 
 from relay.exchange.lasting import Lasting
 from relay.exchange.settle import Settlement
+from relay.web.request_id import ACCOUNT
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from relay.runtime import Runtime
 
 EXTENSION: Final = "cc-relay"
-_SETTLEMENT: Final = "relay.settlement"
 
 
 @dataclass(slots=True)
@@ -32,9 +32,9 @@ def relay() -> Relay:
 
 def settlement() -> Settlement | None:
     """The account of the current exchange, where one was begun."""
-    return cast("Settlement | None", request.environ.get(_SETTLEMENT))
+    return cast("Settlement | None", request.environ.get(ACCOUNT))
 
 
 def begin(environ: "WSGIEnvironment", account: Settlement) -> None:
     """Make this the account of a request, so that every ending finds it."""
-    environ[_SETTLEMENT] = account
+    environ[ACCOUNT] = account

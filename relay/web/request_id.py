@@ -17,6 +17,9 @@ REQUEST_ID: Final = "relay.request_id"
 NAMES_ITSELF: Final = "relay.names_itself"
 """Environ key: whether the id is the client's own."""
 
+ACCOUNT: Final = "relay.settlement"
+"""Environ key of the exchange's account, once it is open; ended here, if nobody else has."""
+
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SLASHES: Final = re.compile(r"/{2,}")
 
@@ -54,4 +57,10 @@ class Named:
         ) -> Callable[[bytes], object]:
             return start_response(status, [*headers, ("X-Request-ID", request_id)], exc_info)
 
-        return self._app(environ, start)
+        try:
+            return self._app(environ, start)
+        except BaseException:
+            account = environ.get(ACCOUNT)
+            if account is not None:  # a function of somebody's pipeline failed
+                account.end(500, "api_error")
+            raise

@@ -6,13 +6,14 @@ or sets (headers, status, `response`) is made when it is asked for.
 """
 
 from collections import deque
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Response
 from werkzeug.datastructures import Headers
+from werkzeug.wsgi import ClosingIterator
 
 from relay.exchange.reply import Reply
 
@@ -39,6 +40,10 @@ class PreparedResponse(Response):
         return self._reply.body
 
     @cached_property
+    def _on_close(self) -> list[Callable[[], Any]]:  # type: ignore[override]  # an attribute there
+        return []
+
+    @cached_property
     def _status_code(self) -> int:  # type: ignore[override]  # what werkzeug keeps it in
         return self._reply.status
 
@@ -52,6 +57,8 @@ class PreparedResponse(Response):
         made: dict[str, Any] = self.__dict__
         headers = made["headers"].to_wsgi_list() if "headers" in made else self._reply.headers
         body = self.response if "response" in made else self._reply.body
+        if body is not self._reply.body or "_on_close" in made:
+            body = ClosingIterator(body, [partial(_close, self._reply.body), *self._on_close])
         try:
             start_response(self._status, headers)
             if environ.get("REQUEST_METHOD") != "HEAD":

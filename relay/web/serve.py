@@ -23,6 +23,8 @@ from gunicorn.http import wsgi
 from gunicorn.http.message import TOKEN_RE
 from gunicorn.workers.ggevent import GeventWorker
 
+from relay.stream.body import Body
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
@@ -103,6 +105,16 @@ class Response(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
         return "\r\n".join((*lines, "", "")).encode("latin-1")
 
 
+class _Errors(wsgi.WSGIErrorsWrapper):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's, for as long as the worker lives: its files may be rotated meanwhile."""
+
+    def __init__(self, cfg: Any) -> None:
+        self._cfg = cfg
+
+    def write(self, data: str) -> None:
+        wsgi.WSGIErrorsWrapper(self._cfg).write(data)
+
+
 class Server:
     """Takes the place of one worker's `handle_request`."""
 
@@ -111,7 +123,11 @@ class Server:
         self._app: Callable[..., Iterable[bytes]] = worker.wsgi
         self._cfg = worker.cfg
         self._keeps_alive = bool(worker.cfg.keepalive)
-        self._same = {**wsgi.base_environ(worker.cfg), "wsgi.multithread": True}
+        self._same = {
+            **wsgi.base_environ(worker.cfg),
+            "wsgi.errors": _Errors(worker.cfg),
+            "wsgi.multithread": True,
+        }
         self._is_mounted = bool(os.environ.get("SCRIPT_NAME"))
 
     def handle_request(self, listener: Any, req: Any, sock: socket.socket, addr: Any) -> None:
@@ -166,6 +182,8 @@ class Server:
             if isinstance(pieces, wsgi.FileWrapper):
                 response.write_file(pieces)
             else:
+                if response.chunked and isinstance(pieces, Body):
+                    pieces.direct()
                 for piece in pieces:
                     response.write(piece)
             response.close()

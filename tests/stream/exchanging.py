@@ -92,6 +92,7 @@ class Exchange:
             on_close=lambda ending, _usage: self.endings.append(ending),
             taps=self.taps,
         )
+        body.direct()
         try:
             for piece in body:
                 self.served.sendall(frame(piece) if piece else b"")

@@ -127,6 +127,22 @@ def test_nonsense_in_a_stream_nobody_can_read_is_a_cut(
     assert got == (b"unreadablemore", True, Ending.BROKEN)
 
 
+@pytest.mark.parametrize("apart", [True, False], ids=["apart", "in one packet"])
+@pytest.mark.parametrize("coding", ["x-unknown", ""])
+def test_nonsense_behind_a_chunk_is_a_cut_however_it_arrives(
+    server: Start, client: Client, coding: str, *, apart: bool, pumped: bool
+) -> None:
+    last = frame(OVERLOADED)
+    behind: list[bytes | float] = [last, 0.03, b"zz\r\n"] if apart else [last + b"zz\r\n"]
+    steps: list[bytes | float] = [frame(BEGUN), 0.02, *behind]
+    upstream = server(plays(CHUNKED, *steps, ends="close"))
+
+    got, cut, _ = Exchange(client, upstream.url(), pumped, coding=coding).result()
+
+    assert got == BEGUN + OVERLOADED
+    assert cut
+
+
 def test_an_event_longer_than_any_is_cut_inside_it(
     server: Start, client: Client, *, pumped: bool
 ) -> None:

@@ -142,6 +142,7 @@ def serve(
         outlet=Outlet(served) if pumped else None,
         on_close=lambda ending, usage: ended.append((ending, usage)),
     )
+    body.direct()
     cut = False
     try:
         for piece in body:

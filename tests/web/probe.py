@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from relay.web import serve
@@ -30,8 +31,9 @@ def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
 
 def _show(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
     shown = {key: repr(value) for key, value in environ.items() if not key.startswith("gunicorn.")}
-    for key in ("wsgi.input", "wsgi.errors", "wsgi.early_hints"):
+    for key in ("wsgi.input", "wsgi.early_hints"):
         shown[key] = type(environ[key]).__name__
+    shown["wsgi.errors"] = str(isinstance(environ["wsgi.errors"], wsgi.WSGIErrorsWrapper))
     del shown["REMOTE_PORT"], shown["SERVER_PORT"], shown["SERVER_SOFTWARE"]
     shown["body"] = environ["wsgi.input"].read().decode("latin-1")
     text = json.dumps(shown, sort_keys=True, indent=0).encode()
@@ -63,6 +65,12 @@ def _file(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
     return made
 
 
+def _says(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    environ["wsgi.errors"].write("said\n")
+    start("200 OK", [("Content-Length", "4")])
+    return [b"said"]
+
+
 def _hints(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
     environ["wsgi.early_hints"]([("Link", "</a.css>; rel=preload")])
     start("200 OK", [("Content-Length", "2")])
@@ -71,6 +79,7 @@ def _hints(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
 
 _PLAIN = ("X-Plain", "1")
 _ANSWERS: dict[str, Answer] = {
+    "says": _says,
     "chunked": _with("200 OK", _PLAIN, body=[b"", b"one", b"", b"two" * 9]),
     "nothing": _with("200 OK", _PLAIN, body=[]),
     "long": _with("200 OK", body=[b"x" * 70_000, b"y" * 10]),

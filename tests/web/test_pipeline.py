@@ -1,16 +1,21 @@
 """The application in somebody's Flask pipeline: what is registered on it is asked, as in any."""
 
-from collections.abc import Iterator
+import gc
+import weakref
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import gevent.socket
 import pytest
 from flask import Flask, Response, after_this_request, g, request, session
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from tests.scripted.client import MSG
+from tests.scripted import messages
+from tests.scripted.answers import says
+from tests.scripted.client import MSG, STREAM_MSG
 from tests.scripted.upstream import Upstream
-from tests.web.driving import App
+from tests.web.driving import NOTHING, App, end, environ
 
 
 def test_a_function_before_the_request_may_answer_it(app: App, a: Upstream) -> None:
@@ -108,3 +113,124 @@ def test_it_may_be_one_application_among_others(app: App, path: str) -> None:
     assert client.get("/mine").text == "mine"
     method = "GET" if path == "/health" else "POST"
     assert client.open(f"/relay{path}", method=method, data=MSG).status_code == 200
+
+
+def test_what_a_function_puts_in_place_of_the_body_ends_the_exchange(app: App) -> None:
+    @app.flask.after_request
+    def blank(response: Response) -> Response:
+        response.set_data(b"blank")
+        return response
+
+    assert app.ask("POST", "/v1/messages", MSG).content == b"blank"
+    assert app.holds == NOTHING
+
+
+def test_another_response_in_place_of_ours_ends_the_exchange(app: App) -> None:
+    app.flask.after_request(lambda _: Response("other"))
+
+    assert app.ask("POST", "/v1/messages", MSG).content == b"other"
+    assert app.holds == NOTHING
+
+
+def test_a_teardown_that_fails_ends_the_exchange(app: App) -> None:
+    @app.flask.teardown_request
+    def fail(_: object) -> None:
+        raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        app.ask("POST", "/v1/messages", MSG)
+    assert app.holds == NOTHING
+
+
+def test_a_function_that_fails_after_the_request_ends_the_exchange(app: App, a: Upstream) -> None:
+    @app.flask.after_request
+    def fail(_: Response) -> Response:
+        raise ValueError("on purpose")
+
+    beginning = messages.beginning()
+    a.says(says(200, {"Content-Type": "text/event-stream"}, *beginning, 9.0, framing="chunked"))
+
+    assert app.ask("POST", "/v1/messages", STREAM_MSG).status == 500
+    assert a.only().closed.wait(2), "the upstream goes on for nobody"
+    assert app.holds == NOTHING
+
+
+def test_a_function_may_wait_for_the_end_of_the_response(app: App) -> None:
+    closed: list[bool] = []
+
+    @app.flask.after_request
+    def follow(response: Response) -> Response:
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    assert app.ask("POST", "/v1/messages", MSG).status == 200
+    assert closed == [True]
+
+
+def test_a_function_of_one_request_is_not_kept(app: App) -> None:
+    kept: list[weakref.ref[Any]] = []
+
+    @app.flask.before_request
+    def register() -> None:
+        def once(response: Response) -> Response:
+            return response
+
+        kept.append(weakref.ref(once))
+        after_this_request(once)
+
+    app.ask("GET", "/health")
+    gc.collect()
+
+    assert [each() for each in kept] == [None]
+
+
+def test_what_one_request_writes_into_its_arguments_no_other_sees(app: App) -> None:
+    @app.flask.after_request
+    def note(response: Response) -> Response:
+        assert request.view_args == {}
+        request.view_args["seen"] = True
+        return response
+
+    assert [app.ask("POST", "/v1/messages", MSG).status for _ in range(2)] == [200, 200]
+
+
+def _capitals(pieces: Iterable[Any]) -> Iterator[bytes]:
+    try:
+        for piece in pieces:
+            yield piece.upper()
+    finally:
+        end(pieces)
+
+
+@pytest.mark.parametrize("by", ["hook", "middleware"])
+def test_a_body_that_was_wrapped_goes_through_what_it_was_wrapped_in(
+    app: App, a: Upstream, by: str
+) -> None:
+    """Nothing of a stream may be written to the socket around it."""
+    if by == "hook":
+
+        @app.flask.after_request
+        def wrap(response: Response) -> Response:
+            response.response = _capitals(response.response)
+            return response
+    else:
+        inner = app.flask.wsgi_app
+        app.flask.wsgi_app = lambda *given: _capitals(inner(*given))  # type: ignore[method-assign]
+    events = messages.text_stream()
+    steps = [step for event in events for step in (event, 0.02)]
+    a.says(says(200, {"Content-Type": "text/event-stream"}, *steps, framing="chunked"))
+    with gevent.socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client = gevent.socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    asked = environ("POST", "/v1/messages", STREAM_MSG)
+    with client, server:
+        _, body = app.call(asked | {"gunicorn.socket": server})
+        came = b"".join(body)
+        end(body)
+        server.close()
+        around = client.recv(65536)
+
+    assert around == b""
+    assert came == b"".join(events).upper()

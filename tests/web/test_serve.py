@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +60,7 @@ class Served:
 
     port: int
     log: Path
+    pid: int
 
 
 def answers(servers: Sequence[Served], sent: bytes) -> list[bytes]:
@@ -80,11 +82,14 @@ def answers(servers: Sequence[Served], sent: bytes) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def gunicorn(folder: Path, *, lean: bool) -> Iterator[Served]:
+def gunicorn(folder: Path, *, lean: bool, errors: Path | None = None) -> Iterator[Served]:
     settings, log = folder / "settings.py", folder / "log"
     folder.mkdir()
     hook = "from tests.web.probe import lean as post_worker_init" if lean else ""
-    settings.write_text(f"{hook}\nworkers = 1\nkeepalive = 5\naccesslog = '-'\n")
+    settings.write_text(
+        f"{hook}\nworkers = 1\nkeepalive = 5\naccesslog = '-'\n"
+        + (f"errorlog = {str(errors)!r}\n" if errors else "")
+    )
     command = ["-m", "gunicorn", "-k", "gevent", "-c", str(settings), "-b", "127.0.0.1:0"]
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -95,8 +100,12 @@ def gunicorn(folder: Path, *, lean: bool) -> Iterator[Served]:
             stderr=out,
         )
     try:
-        listens = until("gunicorn listens", lambda: _LISTENS.search(log.read_bytes()), 15)
-        yield Served(int(listens[1]), log)
+        told = errors or log
+        until("gunicorn has a log", told.exists, 15)
+        listens = until("gunicorn listens", lambda: _LISTENS.search(told.read_bytes()), 15)
+        served = Served(int(listens[1]), log, process.pid)
+        until("a worker answers", lambda: answers([served], REQUESTS["plain"])[0], 15)
+        yield served
     finally:
         process.terminate()
         process.wait(10)
@@ -129,3 +138,19 @@ def test_it_logs_what_gunicorn_logs(both: tuple[Served, Served]) -> None:
         assert '"GET /length?logged HTTP/1.1" 200 3 ' in text
         assert '"GET /breaks?logged HTTP/1.1" 200 5 ' in text
         assert "ValueError: on purpose" in text
+
+
+def test_a_log_that_was_rotated_is_written_anew(tmp_path: Path) -> None:
+    errors, old = tmp_path / "errors", tmp_path / "errors.1"
+    with gunicorn(tmp_path / "served", lean=True, errors=errors) as served:
+        asked = b"GET /says HTTP/1.1\r\nHost: a\r\n\r\n"
+        until("the worker answers", lambda: answers([served], asked)[0].endswith(b"said"))
+        errors.rename(old)
+        os.kill(served.pid, signal.SIGUSR1)
+        until("the master has opened it", errors.exists)
+
+        def is_said() -> bool:
+            answers([served], asked)
+            return "said" in errors.read_text().splitlines()
+
+        until("the worker, too", is_said)
