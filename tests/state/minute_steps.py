@@ -3,13 +3,13 @@
 import pytest
 
 from relay.state.store import Claim, Full, Store
-from tests.state.given import Given, Later
+from tests.state.given import GivenClock, Later, SetClock
 from tests.state.window_steps import all_counted, counted, takes
 
 DAY_S = 86400.0
 
 
-class MinuteSteps(Given):
+class MinuteSteps(GivenClock):
     """`later` lets any time pass."""
 
     @pytest.mark.parametrize("pause_s", [0.0, 0.4, 17.6, 59.9])
@@ -106,18 +106,18 @@ class MinuteSteps(Given):
         assert store.hold("p", 2, 1) not in (None, first)
 
     def test_time_goes_on_from_where_it_was_when_the_clock_steps_back(
-        self, store: Store, later: Later
+        self, store: Store, clock: SetClock
     ) -> None:
         takes(store, Claim("w", 1, 1))
         store.hold("p", 1, 30)
         before = store.now()
 
-        later(-3600)
+        clock.set_back(3600)
         assert store.now() == before
         assert not takes(store, Claim("w", 1, 1))
         assert store.hold("p", 1, 30) is None
 
-        later(61)
+        clock.later(61)
         assert store.now() == pytest.approx(before + 61)
         assert takes(store, Claim("w", 1, 1))
         assert store.hold("p", 1, 30)

@@ -1,32 +1,33 @@
 """Every store does what the protocol says."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from relay.state.lmdb import LmdbStore
 from relay.state.memory import MemoryStore
 from relay.state.store import Store
 from tests.state import crowd, redis_server
 from tests.state.conformance import Conformance
 from tests.state.crowd import Gains
-from tests.state.given import Later, SetClock, open_redis
+from tests.state.given import SetClock, open_lmdb, open_redis
 from tests.state.minute_steps import MinuteSteps
 
 
-class TestMemory(Conformance, MinuteSteps):
-    @pytest.fixture
-    def clock(self) -> SetClock:
-        return SetClock(time.time())
-
+class TestMemory(MinuteSteps, Conformance):
     @pytest.fixture
     def store(self, clock: SetClock) -> Store:
         return MemoryStore(clock)
 
+
+class TestLmdb(MinuteSteps, Conformance):
     @pytest.fixture
-    def later(self, clock: SetClock) -> Later:
-        return clock.later
+    def store(self, tmp_path: Path, clock: SetClock) -> Iterator[Store]:
+        store = LmdbStore(tmp_path / "state", clock=clock)
+        yield store
+        store.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +46,22 @@ if not redis_server.IS_LEFT_OUT:  # the header of the run says so
             store.close()
 
 
-CROWDS = ["threads on memory"]
+CROWDS = ["threads on memory", "threads on LMDB", "processes on LMDB"]
 if not redis_server.IS_LEFT_OUT:
     CROWDS += ["threads on Redis", "processes on Redis"]
 
 
 @pytest.fixture(scope="module", params=CROWDS)
-def gains(request: pytest.FixtureRequest) -> list[Gains]:
+def gains(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Gains]:
     """What each of a crowd got."""
     kind, store = request.param.split(" on ")
     if store == "memory":
         return crowd.of_threads(MemoryStore())
-    opening = partial(open_redis, request.getfixturevalue("redis_url"), request.param)
+    opening: Callable[[], Store] = (
+        partial(open_lmdb, tmp_path_factory.mktemp("lmdb"))
+        if store == "LMDB"
+        else partial(open_redis, request.getfixturevalue("redis_url"), request.param)
+    )
     return crowd.of_processes(opening) if kind == "processes" else crowd.of_threads(opening())
 
 

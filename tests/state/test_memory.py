@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 60.0, DAY_S]))
     def step_back(self, seconds: float) -> None:
-        self.clock.later(-seconds)
+        self.clock.set_back(seconds)
         assert self.store.now() == self.time
 
     @rule(target=taken, choices=choices)

@@ -118,7 +118,7 @@ class WindowSteps(Given):
         assert (found.choice, found.claims) == (0, ())
 
     def test_without_a_choice_there_is_no_room(self, store: Store) -> None:
-        assert isinstance(store.take([]), Full)
+        assert store.take([]) == Full(60.0)
 
     @pytest.mark.parametrize("amounts", [(5, 2), (2, 5), (9, 9), (0, 0), (4, 4)])
     def test_settling_puts_amounts_in_the_place_of_claims(
