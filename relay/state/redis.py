@@ -102,7 +102,9 @@ class RedisStore:
 
     def let_go(self, name: str, token: str) -> None:
         """As `Store.let_go`."""
-        self._run("let_go", [self._key(f"p:{name}")], [word(token.encode())])
+        self._run(
+            "let_go", [self._key(f"p:{name}")], [word(token.encode("utf-8", "surrogatepass"))]
+        )
 
     def count(self, name: str, step: int = 1) -> int:
         """As `Store.count`."""
@@ -169,7 +171,7 @@ class RedisStore:
         return self._pool
 
     def _key(self, name: str) -> bytes:
-        return word(f"{self._prefix}{name}".encode())
+        return word(f"{self._prefix}{name}".encode("utf-8", "surrogatepass"))
 
 
 def _scripts() -> Mapping[str, _Script]:
