@@ -71,7 +71,7 @@ class GivenClock(Given):
     @pytest.fixture
     def clock(self) -> SetClock:
         """The machine's."""
-        return SetClock(time.time())
+        return SetClock(int(time.time()) + 0.25)
 
     @pytest.fixture
     def later(self, clock: SetClock) -> Later:

@@ -87,6 +87,16 @@ class MinuteSteps(GivenClock):
         assert store.recall(["f"]) == [None]
         assert store.hold("p", 1, 1)
 
+    def test_a_place_is_free_from_the_moment_of_its_end(self, store: Store, later: Later) -> None:
+        store.hold("p", 2, 20)
+        store.hold("p", 2, 10)
+
+        later(9.75)
+        assert store.hold("p", 2, 1) is None
+
+        later(0.25)
+        assert store.hold("p", 2, 1)
+
     def test_counters_and_records_outlast_days_of_silence(self, store: Store, later: Later) -> None:
         store.count("c", 3)
         store.swap("s", None, b"1")
