@@ -48,7 +48,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """No choice has room. `wait_s`: until the first of them may have it."""
+    """No choice has room. `wait_s`: until the first of them may have it, up to a second more."""
 
     wait_s: float
 
@@ -89,7 +89,8 @@ class Store(Protocol):
     def swap(self, name: str, old: bytes | None, new: bytes | None) -> bytes | None:
         """Set a record to `new` (None: remove it) if it is `old`; what it is now.
 
-        The caller has won when that is `new`.
+        The caller has won when that is `new`; of two with the same `new` both have, so whoever must
+        be the only one puts a mark of its own into the record.
         """
         ...
 
