@@ -2,6 +2,7 @@
 
     FOLDER/opening      locked while one process opens or sets aside; others wait, for milliseconds
     FOLDER/in-use       locked, shared, by each process that has the store open
+    FOLDER/next, writing    locked by whoever writes next, and now
     FOLDER/shared/      LMDB's data and lock file: one directory, so that one rename sets both aside
     FOLDER/shared.aside-…   what was found damaged, the last few
 
@@ -15,14 +16,17 @@ not whole is set aside. At worst some records are half a minute older than other
 
 **Why no `writemap`.** It would save a few microseconds. But with it nothing at all orders the
 writes, a full disk is a SIGBUS instead of an error, and a stray pointer can write into the store.
+
+**Why a lock of our own beside LMDB's** is told in `file_lock`.
 """
 
 import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,12 +34,18 @@ from typing import Final
 import lmdb
 from lmdb.verify import VerifyError, verify
 
+from relay.state.file_lock import Turn, lock_file, locked
+
 Files = tuple[int, int]
 """What tells one data file from another: device and inode."""
 
-# Slots for readers: one a process, for the length of a read. A killed one keeps its own until
-# `reader_check`, and workers are at most some dozens.
+# Slots for readers: one a process. A killed one keeps its own until `reader_check`, and workers are
+# at most some dozens.
 _READERS: Final = 512
+# A write takes some 20 µs and opening milliseconds. Whoever waits for longer goes on without, if
+# nobody has written meanwhile: a busy machine is slow, but what stands still has been stopped.
+_WRITE_S: Final = 0.1
+_OPENING_S: Final = 2.0
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _FORMAT: Final = b"\2format"
 _FORMAT_1: Final = b"cc-relay 1"
@@ -61,44 +71,79 @@ class Environment:
     database: lmdb._Database
     files: Files
     in_use: int
+    turn: Turn
     notes: Sequence[str]
     """Why a store was set aside on the way, for the log."""
     pid: int = field(default_factory=os.getpid)
     users: int = 1
+    closed: bool = False
+    _thread: threading.RLock = field(default_factory=threading.RLock)
+    """A file's lock is the process's: this tells its threads apart."""
 
     def pages(self, txn: lmdb.Transaction) -> int:
         """How many pages hold records."""
         found = txn.stat(self.database)
         return found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
 
-    def close(self) -> None:
-        """Be one user less. A child that has inherited it takes nothing from its parent.
+    def settle(self) -> None:
+        """Make pages that were freed usable: LMDB leaves them alone for one more transaction."""
+        for _ in range(2):
+            with self.env.begin(write=True) as txn:
+                txn.put(_FORMAT, _FORMAT_1)
 
-        That holds because no read transaction outlives its step: `max_spare_txns` is 0.
-        """
+    def lock(self) -> None:
+        """Before a write transaction; `unlock` afterwards. Raises: `TimeoutError`."""
+        self._thread.acquire()
+        try:
+            if not self.closed:  # what follows says so
+                self.turn.take(_WRITE_S, self._last_write)
+        except BaseException:
+            self._thread.release()
+            raise
+
+    def _last_write(self) -> int:
+        return self.env.info()["last_txnid"]
+
+    def unlock(self) -> None:
+        """Let others write."""
+        if not self.closed:
+            self.turn.give_back()
+        self._thread.release()
+
+    def check_readers(self, folder: Path) -> None:
+        """Free what killed readers hold: their places, and the pages they looked at."""
+        with locked(folder / "opening", _OPENING_S):
+            self.env.reader_check()
+
+    def close(self) -> None:
+        """Be one user less."""
         self.users -= 1
-        if not self.users or self.pid != os.getpid():
+        if not self.users:
             self.discard()
 
     def discard(self) -> None:
         """Close it for all users, who find out at their next step."""
-        if _OPEN.get(self.files) is self:
-            del _OPEN[self.files]
+        with self._thread:
+            if self.closed:
+                return
+            self.closed = True
+            _OPEN.pop(self.files, None)
             self.env.close()
-            os.close(self.in_use)  # never LOCK_UN: a child would unlock for its parent
-
-    def of_this_process(self) -> "Environment | None":
-        """The same with one user more; None, and closed, when it is a parent's."""
-        if self.pid != os.getpid():
-            self.discard()
-            return None
-        self.users += 1
-        self.notes = ()
-        return self
+            os.close(self.in_use)
+            self.turn.close()
 
 
 # LMDB must not have the same files open twice in one process.
 _OPEN: Final[dict[Files, Environment]] = {}
+
+
+def close_all() -> None:
+    """Before a fork: a child could neither use nor close what it inherits without harm."""
+    for opened in list(_OPEN.values()):
+        opened.discard()
+
+
+os.register_at_fork(before=close_all)
 
 
 def open_environment(
@@ -110,24 +155,33 @@ def open_environment(
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     notes: list[str] = []
-    with _locked(folder / "opening"):
+    with locked(folder / "opening", _OPENING_S):
         found = files_of(folder)
         if damaged and damaged[0] == found:  # else somebody has done it already
             notes.append(_set_aside(folder / "shared", damaged[1]))
-        elif found and found in _OPEN and (opened := _OPEN[found].of_this_process()):
+        elif found and (opened := _OPEN.get(found)):
+            opened.users += 1
+            opened.notes = ()
             return opened
-        in_use = os.open(folder / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            opened = _open_whole(folder, map_bytes, in_use, notes)
-        except BaseException:
-            os.close(in_use)
-            raise
-    opened.env.reader_check()
-    return opened
+        with ExitStack() as undone:
+            in_use = lock_file(folder / "in-use")
+            undone.callback(os.close, in_use)
+            turn = Turn(folder)
+            undone.callback(turn.close)
+            env, database = _open_whole(folder / "shared", map_bytes, in_use, notes)
+            undone.callback(env.close)
+            env.reader_check()
+            files = files_of(folder)
+            if files is None:
+                raise FileNotFoundError(f"{folder} was removed at this very moment")
+            undone.pop_all()
+        _OPEN[files] = Environment(env, database, files, in_use, turn, notes)
+        return _OPEN[files]
 
 
-def _open_whole(folder: Path, map_bytes: int, in_use: int, notes: list[str]) -> Environment:
-    shared = folder / "shared"
+def _open_whole(
+    shared: Path, map_bytes: int, in_use: int, notes: list[str]
+) -> tuple[lmdb.Environment, lmdb._Database]:
     fault = _fault(shared / "data.mdb") if _alone(in_use) else None
     if fault:
         notes.append(_set_aside(shared, fault))
@@ -137,12 +191,7 @@ def _open_whole(folder: Path, map_bytes: int, in_use: int, notes: list[str]) -> 
         notes.append(_set_aside(shared, str(error)))
         env, database = _open(shared, map_bytes)
     fcntl.flock(in_use, fcntl.LOCK_SH)
-    files = files_of(folder)
-    if files is None:
-        env.close()
-        raise FileNotFoundError(shared)  # removed at this very moment
-    _OPEN[files] = Environment(env, database, files, in_use, notes)
-    return _OPEN[files]
+    return env, database
 
 
 def files_of(folder: Path) -> Files | None:
@@ -152,16 +201,6 @@ def files_of(folder: Path) -> Files | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _alone(in_use: int) -> bool:
@@ -198,7 +237,6 @@ def _open(shared: Path, map_bytes: int) -> tuple[lmdb.Environment, lmdb._Databas
         sync=False,
         meminit=False,
         max_readers=_READERS,
-        max_spare_txns=0,
     )
     try:
         return env, _ours(env)

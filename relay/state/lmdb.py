@@ -1,9 +1,8 @@
 """The store of one machine: LMDB in a folder, shared by all workers, with nothing to start.
 
 Each step is one LMDB transaction: a read waits for nobody, a write for the write that goes on. No
-greenlet switches inside. The environment is opened by the first step of each process; a child
-never uses its parent's. (A process with threads must not fork while another of its threads is in
-the middle of a step.)
+greenlet switches inside. The environment is opened by the first step of each process, and closed
+before a fork, so that no child inherits its parent's.
 
 A fault of the store is no fault of the request: what can be mended is mended, and the step is made
 again. What is damaged is set aside for an empty store (`environment`); what is full loses what has
@@ -97,7 +96,12 @@ class LmdbStore(Steps):
     def begin(self, *, write: bool) -> "_Transaction":
         """As `Steps.begin`; also raises `lmdb.Error`, which `mend` takes."""
         opened = self._opened
-        if opened is None or opened.pid != os.getpid() or self._clock.monotonic() >= self._look_at:
+        if (
+            opened is None
+            or opened.closed
+            or opened.pid != os.getpid()
+            or self._clock.monotonic() >= self._look_at
+        ):
             opened = self._ready()
         return _Transaction(self, opened, self._clock, write=write)
 
@@ -125,7 +129,7 @@ class LmdbStore(Steps):
             elif isinstance(error, lmdb.MapResizedError) and opened:
                 opened.env.set_mapsize(0)  # a worker with a larger bound: it holds for all
             elif isinstance(error, lmdb.ReadersFullError) and opened:
-                opened.env.reader_check()
+                opened.check_readers(self._folder)
             elif isinstance(error, DAMAGE):
                 self._discard(str(error))
             elif isinstance(error, lmdb.PanicError | lmdb.BadRslotError | lmdb.BadTxnError):
@@ -133,9 +137,9 @@ class LmdbStore(Steps):
             elif "closed" in str(error):
                 self.close()  # another store of this process has mended it
             else:
-                self._stay_away(error)
-        except lmdb.Error as second:
-            self._stay_away(second)
+                self.stay_away(error)
+        except (lmdb.Error, OSError) as second:
+            self.stay_away(second)
 
     def say_full(self) -> None:
         """Once a process."""
@@ -148,13 +152,19 @@ class LmdbStore(Steps):
 
     def _make_room(self) -> None:
         """The map is full in the middle of a step, which is undone."""
-        opened, looked_at = self._ready(), 1
-        opened.env.reader_check()  # a reader who was killed keeps pages from being used again
-        while looked_at:
-            with opened.env.begin(write=True) as txn:
-                if opened.pages(txn) < self.most_pages // 2:
-                    break
-                looked_at = Records(txn, self._clock, write=True).drop(_DROP_MANY)
+        opened = self._ready()
+        opened.check_readers(self._folder)
+        opened.lock()
+        try:
+            looked_at = 1
+            while looked_at:
+                with opened.env.begin(write=True) as txn:
+                    if opened.pages(txn) < self.most_pages // 2:
+                        break
+                    looked_at = Records(txn, self._clock, write=True).drop(_DROP_MANY)
+            opened.settle()
+        finally:
+            opened.unlock()
         self.say_full()
 
     def _discard(self, why: str = "") -> None:
@@ -163,8 +173,8 @@ class LmdbStore(Steps):
             self._opened.discard()
         self.close()
 
-    def _stay_away(self, error: Exception) -> NoReturn:
-        """For a while. Raises: `StoreAway`."""
+    def stay_away(self, error: Exception) -> NoReturn:
+        """Be away for a while. Raises: `StoreAway`."""
         if not self._away:
             log.warning(
                 "store is away",
@@ -195,10 +205,10 @@ class LmdbStore(Steps):
             return
         self._look_at = self._clock.monotonic() + _LOOK_S
         self._looks += 1
-        if opened.pid != os.getpid() or files_of(self._folder) != opened.files:
+        if opened.closed or files_of(self._folder) != opened.files:
             self._let_go()
         elif self._looks % _CHECK_READERS == 0:
-            opened.env.reader_check()
+            opened.check_readers(self._folder)
 
     def _open(self) -> Environment:
         now = self._clock.monotonic()
@@ -207,7 +217,7 @@ class LmdbStore(Steps):
         try:
             opened = open_environment(self._folder, self._map_bytes, self._damaged)
         except (OSError, lmdb.Error) as error:
-            self._stay_away(error)
+            self.stay_away(error)
         self._damaged, self._look_at = None, now + _LOOK_S
         for note in opened.notes:
             log.warning("store set aside, starting empty", extra={"fields": {"reason": note}})
@@ -231,7 +241,13 @@ class _Transaction:
         self._store = store
         self._opened = opened
         self._write = write
-        self._txn = opened.env.begin(write=write)
+        if write:
+            self._lock()
+        try:
+            self._txn = opened.env.begin(write=write)
+        except BaseException:
+            self._unlock()
+            raise
         self._table = Records(self._txn, clock, write=write)
 
     def __enter__(self) -> Records:
@@ -243,19 +259,31 @@ class _Transaction:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None or not self._write:
-            self._txn.abort()
-            return
         is_full = False
         try:
-            if self._table.added:
-                self._table.sweep()
-                is_full = self._opened.pages(self._txn) > self._store.most_pages
-                if is_full:
-                    self._table.drop(_DROP_EACH * self._table.added)
-            self._txn.commit()
-        except BaseException:
-            self._txn.abort()
-            raise
+            if error is None and self._write:
+                is_full = self._table.added > 0 and self._make_room()
+                self._txn.commit()
+        finally:
+            self._txn.abort()  # which does nothing after a commit
+            self._unlock()
         if is_full:
             self._store.say_full()
+
+    def _make_room(self) -> bool:
+        """Whether there was none."""
+        self._table.sweep()
+        if self._opened.pages(self._txn) <= self._store.most_pages:
+            return False
+        self._table.drop(_DROP_EACH * self._table.added)
+        return True
+
+    def _lock(self) -> None:
+        try:
+            self._opened.lock()
+        except (TimeoutError, OSError) as error:
+            self._store.stay_away(error)
+
+    def _unlock(self) -> None:
+        if self._write:
+            self._opened.unlock()

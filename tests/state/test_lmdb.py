@@ -100,7 +100,7 @@ def test_nobody_else_reads_the_files(tmp_path: Path) -> None:
 
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
-    assert len(modes) == 6
+    assert len(modes) == 8
 
 
 def test_names_of_any_length_and_letters_are_told_apart(store: Store) -> None:
