@@ -1,21 +1,16 @@
-"""The store of one machine does what every store does, and what only one on a disk must."""
+"""What only a store on a disk must do; what every store does stands in `test_conformance`."""
 
 import fcntl
 import os
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from relay.state.lmdb import LmdbStore
 from relay.state.store import Store
-from tests.state import crowd
-from tests.state.conformance import Conformance
-from tests.state.crowd import Gains
-from tests.state.given import LONG_S, Later, SetClock
-from tests.state.minute_steps import MinuteSteps
+from tests.state.given import LONG_S, SetClock
 
 DAY_S = 86400.0
 
@@ -30,52 +25,6 @@ def store(tmp_path: Path, clock: SetClock) -> Iterator[Store]:
     found = LmdbStore(tmp_path / "state", clock=clock)
     yield found
     found.close()
-
-
-class TestLmdb(Conformance, MinuteSteps):
-    @pytest.fixture
-    def store(self, tmp_path: Path, clock: SetClock) -> Iterator[Store]:
-        found = LmdbStore(tmp_path / "state", clock=clock)
-        yield found
-        found.close()
-
-    @pytest.fixture
-    def later(self, clock: SetClock) -> Later:
-        return clock.later
-
-
-@pytest.fixture(scope="module", params=["threads", "processes"])
-def gains(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Gains]:
-    folder = tmp_path_factory.mktemp("lmdb") / "state"
-    if request.param == "processes":
-        return crowd.of_processes(partial(LmdbStore, folder))
-    store = LmdbStore(folder)
-    try:
-        return crowd.of_threads(store)
-    finally:
-        store.close()
-
-
-def test_all_together_take_the_limit_and_no_more(gains: list[Gains]) -> None:
-    assert sum(each.taken for each in gains) == crowd.ROOM
-
-
-def test_all_together_hold_as_many_places_as_there_are(gains: list[Gains]) -> None:
-    tokens = [token for each in gains for token in each.places]
-
-    assert len(tokens) == len(set(tokens)) == crowd.PLACES
-
-
-def test_no_count_is_lost_or_told_twice(gains: list[Gains]) -> None:
-    told = sorted(number for each in gains for number in each.counted)
-
-    assert told == list(range(crowd.SIZE * crowd.COUNTS))
-
-
-def test_one_of_those_who_swap_a_record_wins(gains: list[Gains]) -> None:
-    became = sorted(number for each in gains for number in each.swapped)
-
-    assert became == list(range(1, crowd.SIZE * crowd.SWAPS + 1))
 
 
 def test_what_was_kept_is_there_when_the_store_is_opened_again(tmp_path: Path) -> None:
