@@ -1,7 +1,7 @@
 """Real connections on the loopback, as a gevent server has them."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import gevent
@@ -10,6 +10,9 @@ from gevent import socket
 
 from relay.clock import SystemClock
 from relay.stream.disconnect import ClientWatch, Presence
+from tests.upstream.scripted import Script, Server
+
+Start = Callable[..., Server]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +55,17 @@ def presence(watch: ClientWatch, connection: Connection) -> Iterator[Presence]:
     presence = watch.watch(connection.server, write_timeout_s=0.5)
     yield presence
     presence.stop()
+
+
+@pytest.fixture
+def server() -> Iterator[Start]:
+    """Start upstreams that play a script each, ended with the test."""
+    started: list[Server] = []
+
+    def start(script: Script, certificate: str = "") -> Server:
+        started.append(Server(script, certificate))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()

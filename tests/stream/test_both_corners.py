@@ -1,6 +1,6 @@
 """The corners of a stream, by the iterator and by the pump: one expectation for both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from relay.stream.body import Ending
 from relay.upstream.client import Client
 from tests.scripted import messages
+from tests.stream.conftest import Start
 from tests.stream.exchanging import CHUNKED, HEAD, LAST, Copy, Exchange, plays
 from tests.stream.test_both_ways import BEGUN, REST, WHOLE, frame
-from tests.upstream.scripted import CA_FILE, Script, Server
-
-Start = Callable[..., Server]
+from tests.upstream.scripted import CA_FILE
 
 OVERLOADED = messages.event("error", error={"type": "overloaded_error", "message": "busy"})
 DELTA = messages.text_block(0, "more")[1]
@@ -25,19 +24,6 @@ DELTA = messages.text_block(0, "more")[1]
 @pytest.fixture(params=["iterator", "pump"])
 def pumped(request: pytest.FixtureRequest) -> bool:
     return bool(request.param == "pump")
-
-
-@pytest.fixture
-def server() -> Iterator[Start]:
-    started: list[Server] = []
-
-    def start(script: Script, certificate: str = "") -> Server:
-        started.append(Server(script, certificate))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import resource
 import socket as blocking
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,26 +14,12 @@ from relay.stream.body import Ending
 from relay.stream.pump import outlet
 from relay.upstream.client import Client
 from tests.scripted import messages
+from tests.stream.conftest import Start
 from tests.stream.exchanging import CHUNKED, LAST, Exchange, plays, unframed
 from tests.stream.test_both_ways import BEGUN, REST, WHOLE, connected, frame
-from tests.upstream.scripted import Peer, Script, Server
-
-Start = Callable[..., Server]
+from tests.upstream.scripted import Peer, Script
 
 DELTA = messages.text_block(0, "x" * 1000)[1]
-
-
-@pytest.fixture
-def server() -> Iterator[Start]:
-    started: list[Server] = []
-
-    def start(script: Script, certificate: str = "") -> Server:
-        started.append(Server(script, certificate))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
 
 
 @pytest.fixture
