@@ -9,6 +9,7 @@ from relay.config.checking.providers import enabled
 from relay.config.folders import state_folder
 from relay.config.model import (
     Config,
+    HealthConfig,
     KeyConfig,
     LoggingConfig,
     PoolingConfig,
@@ -17,7 +18,7 @@ from relay.config.model import (
     StateConfig,
     TimeoutsConfig,
 )
-from relay.config.schema.health import HealthSection
+from relay.config.schema.health import ErrorRuleSection, HealthSection
 from relay.config.schema.logging import LoggingSection
 from relay.config.schema.providers import KeySection
 from relay.config.schema.routing import RoutingSection
@@ -42,7 +43,7 @@ def build(
         server=server,
         routing=replace(routing, strategy=routing.strategy or "failover"),
         providers=tuple(_provider(provider, server) for _, provider in enabled(values)),
-        health=made(HealthSection, values["health"]),
+        health=_health(values["health"]),
         logging=logging,
         state=StateConfig(
             dir=Path(state["dir"]) if state["dir"] else state_folder(environ), url=state["url"]
@@ -50,6 +51,12 @@ def build(
         path=path,
         warnings=warnings,
     )
+
+
+def _health(values: Mapping[str, Any]) -> HealthConfig:
+    health: HealthConfig = made(HealthSection, values)
+    rules = tuple(made(ErrorRuleSection, rule) for rule in values["error_rules"])
+    return replace(health, error_rules=rules)
 
 
 def _provider(values: Mapping[str, Any], server: ServerConfig) -> ProviderConfig:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from relay.config.error_rule import ErrorRuleConfig
 from relay.secret import Secret
 
 
@@ -180,6 +181,8 @@ class HealthConfig:
     health_check: HealthCheckConfig
     cooldown: CooldownConfig
     key_disabled_ms: int
+    error_rules: tuple[ErrorRuleConfig, ...] = ()
+    """In file order; the first that fits holds."""
 
 
 @dataclass(frozen=True, slots=True)
