@@ -22,6 +22,7 @@ from relay.config.schema.health import ErrorRuleSection, HealthSection
 from relay.config.schema.logging import LoggingSection
 from relay.config.schema.providers import KeySection
 from relay.config.schema.routing import RoutingSection
+from relay.config.schema.scenarios import ScenarioSection
 from relay.config.schema.section import made
 from relay.config.schema.server import ServerSection
 from relay.config.types import TYPES
@@ -48,6 +49,7 @@ def build(
         state=StateConfig(
             dir=Path(state["dir"]) if state["dir"] else state_folder(environ), url=state["url"]
         ),
+        scenarios=tuple(made(ScenarioSection, scenario) for scenario in values["scenarios"]),
         path=path,
         warnings=warnings,
     )
@@ -79,6 +81,7 @@ def _provider(values: Mapping[str, Any], server: ServerConfig) -> ProviderConfig
         timeouts=_timeouts(values["timeouts"], server),
         proxy=values["proxy"],
         ca_file=values["ca_file"],
+        signature_family=values["signature_family"],
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from relay.config.error_rule import ErrorRuleConfig
+from relay.config.scenario import ScenarioConfig
 from relay.secret import Secret
 
 
@@ -146,6 +147,8 @@ class ProviderConfig:
     """Empty = none; `env` = from the environment; else a URL, perhaps with a password."""
     ca_file: str
     """Absolute, resolved at load from the file's folder; empty = the system's."""
+    signature_family: str = ""
+    """Empty = by type and address (`relay.routing.family`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,8 @@ class Config:
     health: HealthConfig
     logging: LoggingConfig
     state: StateConfig
+    scenarios: tuple[ScenarioConfig, ...]
+    """In file order; the first that matches wins."""
     path: Path
     """The file it came from."""
     warnings: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Edit: change one value of a JSON body and leave every other byte as it came.
+"""Edit: change values of a JSON body and leave every other byte as it came.
 
 `members` finds where the values of the top level stand. msgspec reads the body once, in C, into
 raw slices without building an object; a walk over the top level then turns the slices into
@@ -11,17 +11,23 @@ The walk takes one step for each *different* key, so it ends at the closing brac
 key stands twice. Where one does, which is rare, a slower walk finds its own way over the values; a
 name that stands twice has no one meaning and counts as not there.
 
+`elements` does the same for an array. What is to be changed is a list of `Edit`s, made by hand or
+by `without`, which takes elements or members out with their commas; `edited` makes them all at
+once.
+
 Not done here: judging what a body says. One that is not readable is forwarded as it is
 (behaviour 4.6).
 """
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 import msgspec
+
+from relay.messages.lenient import UNREADABLE, decoded, without_surrogates
 
 _OPEN: Final = re.compile(rb"[ \t\r\n]*\{")
 _KEY: Final = re.compile(rb'[ \t\r\n]*"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
@@ -29,16 +35,17 @@ _KEY: Final = re.compile(rb'[ \t\r\n]*"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*:[ \t
 _TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]|[^\s"\[\]{},:]+', re.DOTALL)
 _COMMA: Final = re.compile(rb"[ \t\r\n]*,")
 _END: Final = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
-
-# JavaScript writes half a character as a lone surrogate escape when a string was cut, and msgspec
-# refuses it. Another escape of the same length keeps every position; values are taken from the
-# body itself.
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_STAND_IN: Final = rb"\\u0041"
+_SPACE: Final = re.compile(rb"[ \t\r\n]*")
 
 _SLICES: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING: Final = msgspec.json.Decoder(str)
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+Span: TypeAlias = tuple[int, int]
+"""Start and end of a value in a body, without the space around it."""
+
+Edit: TypeAlias = tuple[int, int, bytes]
+"""Start and end of what goes, and what stands there instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +53,22 @@ class Members:
     """Where the values of a body's top level stand."""
 
     body: bytes
-    spans: Mapping[str, tuple[int, int]]
+    spans: Mapping[str, Span]
+    _arrays: dict[str, tuple[Span, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    def span(self, name: str) -> tuple[int, int] | None:
+    def span(self, name: str) -> Span | None:
         """Start and end of the value of `name` in the body, without the space around it."""
         return self.spans.get(name)
+
+    def elements(self, name: str) -> tuple[Span, ...]:
+        """Where the elements of the array `name` stand; none if it is no array. Looked for once."""
+        found = self._arrays.get(name)
+        if found is None:
+            span = self.spans.get(name)
+            found = self._arrays[name] = () if span is None else elements(self.body, span)
+        return found
 
     def get(self, name: str) -> bytes | None:
         """The value of `name` as it is written."""
@@ -64,7 +82,7 @@ class Members:
             return None
         try:
             return _STRING.decode(raw)
-        except _UNREADABLE:
+        except UNREADABLE:
             return None
 
 
@@ -76,20 +94,72 @@ def members(body: bytes) -> Members | None:
     """
     try:
         return _located(body, _SLICES.decode(body), body)
-    except _UNREADABLE:
+    except UNREADABLE:
         pass
-    patched = _SURROGATE.sub(_STAND_IN, body)
+    patched = without_surrogates(body)  # positions stay; values are taken from the body itself
     if patched == body:
         return None
     try:
         return _located(body, _SLICES.decode(patched), patched)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
-def replace(body: bytes, span: tuple[int, int], value: bytes) -> bytes:
+def elements(body: bytes, span: Span) -> tuple[Span, ...]:
+    """Where the elements of the array at `span` stand; none if there is no readable array."""
+    read = body[span[0] : span[1]]
+    slices = decoded(_ELEMENTS, read)
+    if slices is None:
+        return ()
+    lengths = [memoryview(raw).nbytes for raw in slices]
+    return tuple(_counted(lengths, span) or _laid_out(lengths, read, span[0]))
+
+
+def pairs(members: Members) -> list[tuple[str | None, Span]]:
+    """Where each member stands, from its key to the end of its value, in the order of the body.
+
+    Without a name: those that are no member of `members`.
+    """
+    names = {span: name for name, span in members.spans.items()}
+    ends = dict(members.spans.values())
+    return [(names.get((start, end)), (key, end)) for key, start, end in _pairs(members.body, ends)]
+
+
+def replace(body: bytes, span: Span, value: bytes) -> bytes:
     """The body with `value` where `span` was."""
     return b"".join((body[: span[0]], value, body[span[1] :]))
+
+
+def without(spans: Sequence[Span], out: Collection[int]) -> list[Edit]:
+    """The edits that take out some of the elements of an array, or of the `pairs` of an object.
+
+    `spans`: all of them. `out`: the places in `spans` of those that go.
+    """
+    edits: list[Edit] = []
+    kept_end = begun = ended = -1
+    for place, (start, end) in enumerate(spans):
+        if place in out:
+            if begun < 0:
+                begun = start if kept_end < 0 else kept_end
+            ended = end
+            continue
+        if begun >= 0:
+            edits.append((begun, start if kept_end < 0 else ended, b""))
+            begun = -1
+        kept_end = end
+    if begun >= 0:
+        edits.append((begun, ended, b""))
+    return edits
+
+
+def edited(body: bytes, edits: Iterable[Edit]) -> bytes:
+    """The body after edits that do not overlap, in any order."""
+    pieces: list[bytes] = []
+    position = 0
+    for start, end, value in sorted(edits):
+        pieces += (body[position:start], value)
+        position = end
+    return b"".join((*pieces, body[position:]))
 
 
 def string_json(text: str) -> bytes:
@@ -103,19 +173,19 @@ def _located(body: bytes, slices: Mapping[str, msgspec.Raw], read: bytes) -> Mem
     return Members(body, _scanned(read) if spans is None else spans)
 
 
-def _walked(slices: Mapping[str, msgspec.Raw], read: bytes) -> Mapping[str, tuple[int, int]] | None:
+def _walked(slices: Mapping[str, msgspec.Raw], read: bytes) -> Mapping[str, Span] | None:
     """The spans by the lengths of the slices; None if a key stands twice."""
     return _compact(slices, len(read)) or _spaced(slices, read)
 
 
-def _compact(slices: Mapping[str, msgspec.Raw], length: int) -> Mapping[str, tuple[int, int]]:
+def _compact(slices: Mapping[str, msgspec.Raw], length: int) -> Mapping[str, Span]:
     """The spans in a text of `length` bytes without blanks, as nearly all clients write it.
 
     Empty if it is none: blanks, escapes in keys and keys that stand twice all make a text longer
     than the sum of its different keys and values, and nothing makes it shorter.
     """
     position = len("{")
-    spans: dict[str, tuple[int, int]] = {}
+    spans: dict[str, Span] = {}
     for name, raw in slices.items():
         start = position + len(name) + len('"":')
         position = start + memoryview(raw).nbytes + len(",")
@@ -123,12 +193,12 @@ def _compact(slices: Mapping[str, msgspec.Raw], length: int) -> Mapping[str, tup
     return spans if position == length else {}
 
 
-def _spaced(slices: Mapping[str, msgspec.Raw], read: bytes) -> Mapping[str, tuple[int, int]] | None:
+def _spaced(slices: Mapping[str, msgspec.Raw], read: bytes) -> Mapping[str, Span] | None:
     opened = _OPEN.match(read)
     if opened is None:
         return None
     position = opened.end()
-    spans: dict[str, tuple[int, int]] = {}
+    spans: dict[str, Span] = {}
     for name, raw in slices.items():
         if spans:
             comma = _COMMA.match(read, position)
@@ -143,21 +213,55 @@ def _spaced(slices: Mapping[str, msgspec.Raw], read: bytes) -> Mapping[str, tupl
     return spans if _END.fullmatch(read, position) else None
 
 
-def _scanned(read: bytes) -> Mapping[str, tuple[int, int]]:
+def _scanned(read: bytes) -> Mapping[str, Span]:
     """The spans of the keys that stand once, found value by value."""
-    spans: dict[str, tuple[int, int]] = {}
+    spans: dict[str, Span] = {}
     twice: set[str] = set()
+    for key, start, end in _pairs(read, {}):
+        name = _STRING.decode(read[key:start].rstrip(b" \t\r\n:"))
+        if name in spans:
+            twice.add(name)
+        spans[name] = (start, end)
+    return {name: span for name, span in spans.items() if name not in twice}
+
+
+def _pairs(read: bytes, known: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
+    """Start of the key, start and end of the value, of each member.
+
+    `known`: ends of values by their starts, so that these need not be gone through.
+    """
     opened = _OPEN.match(read)
     position = opened.end() if opened else len(read)
     while key := _KEY.match(read, position):
-        name = _STRING.decode(key.group().rstrip(b" \t\r\n:"))
-        end = _value_end(read, key.end())
-        if name in spans:
-            twice.add(name)
-        spans[name] = (key.end(), end)
+        start = key.end()
+        end = known.get(start) or _value_end(read, start)
+        yield _after_space(read, position), start, end
         comma = _COMMA.match(read, end)
         position = comma.end() if comma else len(read)
-    return {name: span for name, span in spans.items() if name not in twice}
+
+
+def _counted(lengths: Sequence[int], span: Span) -> list[Span]:
+    """The spans in an array without blanks, by the lengths alone; empty if it has some."""
+    position = span[0] + len("[")
+    spans = []
+    for length in lengths:
+        spans.append((position, position + length))
+        position += length + len(",")
+    return spans if position == span[1] else []
+
+
+def _laid_out(lengths: Sequence[int], read: bytes, offset: int) -> Iterator[Span]:
+    """The spans in an array written with blanks; `read` begins with its bracket."""
+    position = 0
+    for length in lengths:
+        position = _after_space(read, position + 1)  # behind the bracket or the comma
+        yield offset + position, offset + position + length
+        position = _after_space(read, position + length)
+
+
+def _after_space(read: bytes, position: int) -> int:
+    space = _SPACE.match(read, position)
+    return space.end() if space else position
 
 
 def _value_end(read: bytes, start: int) -> int:

@@ -37,7 +37,8 @@ def test_no_secret_is_shown(loading: Loading) -> None:
 def test_every_default_is_filled_in(loading: Loading) -> None:
     shown = effective(loading(MINIMAL))
 
-    assert list(shown) == ["server", "routing", "providers", "health", "logging", "state"]
+    sections = ["server", "routing", "providers", "health", "logging", "state", "scenarios"]
+    assert list(shown) == sections
     assert isinstance(shown["server"], dict)
     assert shown["server"]["drain_ms"] == 30_000
     assert isinstance(shown["providers"], list)
@@ -46,8 +47,9 @@ def test_every_default_is_filled_in(loading: Loading) -> None:
 
 
 def test_what_is_shown_loads_as_the_same_configuration(loading: Loading, tmp_path: Path) -> None:
+    rules = "scenarios: [{name: s, when: {headers: {X-App: cli}}, use: {providers: [main]}}]"
     shown = effective(
-        loading(a_file(provider="model_mapping: {a*: b}\nkeys: [{key: one}]", more="routing: {}"))
+        loading(a_file(provider="model_mapping: {a*: b}\nkeys: [{key: one}]", more=rules))
     )
 
     path = tmp_path / "again.yaml"

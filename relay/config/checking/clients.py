@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.config.findings import REQUIRED, Findings
+from relay.config.place import Place
 
 
 def check(values: Mapping[str, Any], findings: Findings) -> None:
@@ -37,6 +38,7 @@ def check(values: Mapping[str, Any], findings: Findings) -> None:
         use = scenario.get("use", {"model": None})
         if not use.get("providers") and use.get("model") == "":
             findings.refuse(("scenarios", index, "use"), "needs providers, or model, or both")
+        _check_headers(("scenarios", index, "when", "headers"), scenario, findings)
 
 
 def _check_names(place: tuple[str, ...], entries: list[dict[str, Any]], findings: Findings) -> None:
@@ -47,3 +49,12 @@ def _check_names(place: tuple[str, ...], entries: list[dict[str, Any]], findings
             findings.refuse((*place, index, "name"), f'"{name}" is there twice')
         elif name:
             seen.add(name)
+
+
+def _check_headers(place: Place, scenario: Mapping[str, Any], findings: Findings) -> None:
+    """A header in two spellings would be one condition less than the file says."""
+    seen: set[str] = set()
+    for name in scenario.get("when", {}).get("headers", {}):
+        if name.lower() in seen:
+            findings.refuse((*place, name), "is there twice (letter case makes no difference)")
+        seen.add(name.lower())
