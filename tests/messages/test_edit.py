@@ -187,3 +187,67 @@ def _timed(body: bytes) -> float:
     began = time.process_time()
     assert edit.members(body) is not None
     return time.process_time() - began
+
+
+@given(st.lists(VALUES, max_size=5), st.data())
+def test_every_element_is_found_and_some_are_taken_out(
+    values: list[object], choice: st.DataObject
+) -> None:
+    compact = choice.draw(st.booleans())
+    raws = [json.dumps(value).encode() for value in values]
+    blanks = [b"" if compact else choice.draw(SPACES).encode() for _ in range(2 * len(raws) + 1)]
+    inner = b",".join(blanks[2 * at] + raw + blanks[2 * at + 1] for at, raw in enumerate(raws))
+    body = b'{"a": [' + inner + (blanks[-1] if not raws else b"") + b"]}"
+    out = choice.draw(st.sets(st.sampled_from(range(len(raws))))) if raws else set()
+
+    found = edit.members(body)
+    assert found is not None
+    spans = found.elements("a")
+    left = edit.edited(body, edit.without(spans, out))
+
+    assert [body[start:end] for start, end in spans] == raws
+    assert json.loads(left) == {"a": [value for at, value in enumerate(values) if at not in out]}
+
+
+def test_elements_are_found_around_half_a_character() -> None:
+    body = b'{"a": [ "\\ud83d" ,{"b":"\\udE00"}], "c": 1}'
+    found = edit.members(body)
+    assert found is not None
+
+    assert [body[start:end] for start, end in found.elements("a")] == [
+        b'"\\ud83d"',
+        b'{"b":"\\udE00"}',
+    ]
+    assert found.elements("c") == found.elements("d") == ()
+
+
+@given(written_objects(), st.data())
+def test_members_are_taken_out_with_their_keys(
+    case: tuple[bytes, dict[str, bytes]], choice: st.DataObject
+) -> None:
+    body, written = case
+    found = edit.members(body)
+    assert found is not None
+    out = choice.draw(st.sets(st.sampled_from(sorted(written)))) if written else set()
+
+    pairs = edit.pairs(found)
+    places = [place for place, (name, _) in enumerate(pairs) if name in out]
+    left = edit.edited(body, edit.without([span for _, span in pairs], places))
+
+    assert [name for name, _ in pairs] == list(found.spans)
+    assert json.loads(left) == {
+        name: value for name, value in json.loads(body).items() if name not in out
+    }
+
+
+def test_a_member_is_taken_out_from_among_those_that_stand_twice() -> None:
+    body = b'{"a":{"x":[1]},"b" : 2,"a":3,"c":4}'
+    found = edit.members(body)
+    assert found is not None
+
+    pairs = edit.pairs(found)
+
+    assert [name for name, _ in pairs] == [None, "b", None, "c"]
+    assert edit.edited(body, edit.without([span for _, span in pairs], {1, 3})) == (
+        b'{"a":{"x":[1]},"a":3}'
+    )

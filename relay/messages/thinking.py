@@ -1,0 +1,59 @@
+"""Thinking: the signed blocks of a conversation, how they are known again, and who may see them.
+
+The issuer of a thinking block checks it on the next turn, and other vendors refuse it (behaviour
+11). Nothing here knows who issued what: that is the store's, and comes in as `issuers`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from relay.messages import edit, history
+from relay.messages.fitting import Fitting
+from relay.messages.judging import Judge
+
+_THINKS: Final = b'thinking"'
+
+
+def digests(members: edit.Members) -> tuple[bytes, ...]:
+    """The digests of all thinking and redacted blocks of a history, in its order.
+
+    A block that says nothing at all (no signature, no text) has none.
+    """
+    turns = history.thinking_turns(members).values()
+    return _digests(block for turn in turns for block in turn.blocks)
+
+
+def digests_of_message(document: bytes) -> tuple[bytes, ...]:
+    """The digests of the blocks of one message, as a plain answer brings it."""
+    return _digests(history.blocks_of(document)) if _THINKS in document else ()
+
+
+def edits(
+    members: edit.Members, *, issuers: Mapping[bytes, str], family: str, model: str
+) -> tuple[list[edit.Edit], tuple[str, ...]]:
+    """What has to change in a body so that this target takes its history, and that in words.
+
+    `issuers`: digest → signature family, of the blocks that are known. `family`: the target's.
+    `model`: as it is sent upstream. The edits touch nothing but `messages`, `thinking` and
+    `context_management`, and do not overlap.
+    """
+    turns = history.thinking_turns(members)
+    if not turns:
+        return [], ()
+    blocks = (block for turn in turns.values() for block in turn.blocks)
+    judge = Judge(blocks, issuers=issuers, family=family, model=model)
+    fitting = Fitting(members, turns | history.signed_turns(members, known=turns), judge)
+    return fitting.edits(), fitting.words()
+
+
+def fit(
+    members: edit.Members, *, issuers: Mapping[bytes, str], family: str, model: str
+) -> tuple[bytes, tuple[str, ...]]:
+    """The body after its `edits`, the very same object if there are none; and those in words."""
+    found, words = edits(members, issuers=issuers, family=family, model=model)
+    return (edit.edited(members.body, found) if found else members.body), words
+
+
+def _digests(blocks: Iterable[history.Block]) -> tuple[bytes, ...]:
+    found = (block.digest for block in blocks if block.thinks)
+    return tuple(digest for digest in found if digest is not None)
