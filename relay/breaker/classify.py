@@ -32,6 +32,9 @@ class Scope(Enum):
     AMBIGUOUS = auto()
     """The request was sent and may have been acted on; nobody said so."""
     OURSELVES = auto()
+    """Nothing was sent."""
+    NOBODY = auto()
+    """Answered, and by an operator's word nobody is to blame (`ourselves` of `rules`)."""
     REQUEST = auto()
     MODEL = auto()
     """The request's, and of it the model: this provider has none of that name."""

@@ -24,7 +24,7 @@ _MEANINGS: Final[Mapping[str, tuple[Scope, Counts, Next]]] = {
     "request": (Scope.REQUEST, Counts.SUCCESS, Next.NONE),
     "key": (Scope.KEY, Counts.SUCCESS, Next.KEY),
     "provider": (Scope.PROVIDER, Counts.FAILURE, Next.PROVIDER),
-    "ourselves": (Scope.OURSELVES, Counts.NEUTRAL, Next.PROVIDER),
+    "ourselves": (Scope.NOBODY, Counts.NEUTRAL, Next.PROVIDER),
 }
 
 # With these a client would take a refusal of our credential for one of its own.

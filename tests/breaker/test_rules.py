@@ -66,7 +66,7 @@ MEANINGS = [
     ),
     (
         a_rule("ourselves"),
-        Verdict(Scope.OURSELVES, NONE, Counts.NEUTRAL, Next.PROVIDER, Left.ANSWER, rule="a rule"),
+        Verdict(Scope.NOBODY, NONE, Counts.NEUTRAL, Next.PROVIDER, Left.ANSWER, rule="a rule"),
     ),
 ]
 
