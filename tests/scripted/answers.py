@@ -14,7 +14,12 @@ from typing import Any, Literal
 from tests.scripted import messages
 
 Step = bytes | float | Event
-Framing = Literal["length", "chunked", "close"]
+Framing = Literal[
+    "length",
+    "chunked",
+    "close",
+    "raw",  # the steps are all there is on the wire, the head included; then it ends
+]
 Ends = Literal[
     "clean",  # as the framing demands
     "close",  # FIN without the proper end

@@ -153,7 +153,8 @@ class Upstream:
             for wait in answer.before:
                 self._wait(connected, wait)
             if answer.status:
-                connected.sendall(_head(answer))
+                if answer.framing != "raw":
+                    connected.sendall(_head(answer))
                 if request.method != "HEAD":
                     for step in answer.steps:
                         self._take(connected, step, answer)
@@ -191,7 +192,7 @@ class Upstream:
         if answer.ends == "clean" and answer.status:
             if answer.framing == "chunked":
                 connected.sendall(b"0\r\n\r\n")
-            return answer.framing != "close"
+            return answer.framing not in ("close", "raw")
         if answer.ends == "inside_chunk":
             connected.sendall(b"400\r\nhalf of it")
         if answer.ends == "reset":
