@@ -5,30 +5,31 @@
 
 import logging
 import os
+import random
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from flask import Flask, Request, Response
-from flask.globals import request_ctx
-from flask.sessions import NullSession, SessionInterface, SessionMixin
-from flask.signals import appcontext_tearing_down, request_tearing_down
-from werkzeug.routing import MapAdapter
+from flask import Flask
 
+from relay.breaker.probe import Prober
 from relay.clock import SystemClock
 from relay.config import binding, loading, overriding
 from relay.config.loading import ConfigRefused
-from relay.config.model import Config
+from relay.config.model import Config, HealthConfig
 from relay.config.watching import ConfigWatch
+from relay.exchange import probing
 from relay.exchange.lasting import Lasting, Running
-from relay.keys.pool import KeyStates
 from relay.limits.slots import Slots
 from relay.observe import logs
 from relay.observe.once import Once
 from relay.runtime import Runtime, secrets_of
+from relay.state.opening import open_store
+from relay.state.shared import SharedStore
 from relay.stream.disconnect import ClientWatch
 from relay.web import current, errors
+from relay.web.application import Application
 from relay.web.health import health
 from relay.web.request_id import Named
 from relay.web.v1 import v1
@@ -37,6 +38,7 @@ log = logging.getLogger("relay.app")
 
 # Listener, log, epoll, store, config and the like; never starved by exchanges.
 _RESERVED_DESCRIPTORS: Final = 128
+_MOST_JITTER_S: Final = 2.0
 
 
 def create_app(config_path: str | Path | None = None) -> Flask:
@@ -61,7 +63,10 @@ def create_app(config_path: str | Path | None = None) -> Flask:
 
 
 class Reloading:
-    """Swap the runtime when the configuration file changes; a bad file changes nothing."""
+    """Swap the runtime when the configuration file changes; a bad file changes nothing.
+
+    Also what else goes on beside requests for as long as the relay does: probes of open breakers.
+    """
 
     def __init__(self, path: Path) -> None:
         """Remember what the file holds now."""
@@ -70,6 +75,7 @@ class Reloading:
         self._bound = ""
         self._began: Config | None = None
         self._watch = ConfigWatch(path, self.reload)
+        self._prober: Prober | None = None
 
     def start(self, relay: current.Relay, bound: str) -> None:
         """Begin watching, in a thread (a greenlet, where threads are patched).
@@ -78,10 +84,24 @@ class Reloading:
         """
         self._relay, self._bound, self._began = relay, bound, relay.runtime.config
         self._watch.start()
+        # Drawn once: workers that start together do not ask together (behaviour 10.3).
+        jitter_s = random.SystemRandom().uniform(0, _MOST_JITTER_S)
+        self._prober = Prober(
+            relay.lasting.breakers,
+            lambda provider: probing.status(relay.runtime.means, provider),
+            lambda: _probed(relay.runtime.config),
+            jitter_s=jitter_s,
+            clock=relay.lasting.clock,
+        )
+        self._prober.start()
 
     def close(self) -> None:
-        """Stop watching. Idempotent."""
+        """Stop watching and probing, and let go of the store. Idempotent."""
         self._watch.close()
+        if self._prober:
+            self._prober.close()
+        if self._relay:
+            self._relay.lasting.close()
 
     def reload(self) -> None:
         """Load the file and put it in force, or say once why not."""
@@ -96,6 +116,8 @@ class Reloading:
         old = relay.runtime
         relay.runtime = Runtime.of(config, relay.lasting)
         old.close()
+        for name in _gone(old.config, config):
+            relay.lasting.breakers.forget(name)
         _configure_logs(config)
         self._loaded(self._began or old.config, config)
 
@@ -143,122 +165,17 @@ def _once(config: Config) -> Once:
 def _lasting(config: Config) -> Lasting:
     clock = SystemClock()
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return Lasting(
+    return Lasting.of(
         clock=clock,
-        keys=KeyStates(),
+        store=SharedStore(open_store(config.state.url, config.state.dir / "store")),
         slots=Slots(config.state.dir / "slots"),
         watch=ClientWatch(clock),
         running=Running(capacity=max(descriptors - _RESERVED_DESCRIPTORS, 2) // 2),
     )
 
 
-class _NoSession(SessionInterface):
-    """No cookies are read or written."""
-
-    def open_session(self, *_: object) -> SessionMixin:
-        return NullSession()
-
-    def is_null_session(self, _obj: object) -> bool:
-        return True
-
-
-class _Paths(MapAdapter):
-    """Matches the two paths that carry the traffic without walking the map (8 us)."""
-
-    known: dict[str, Any]
-    """What `POST` to a path without arguments matched; there are as many as such rules."""
-
-    def match(self, *args: Any, **kwargs: Any) -> Any:
-        """As werkzeug's, which it asks for any other path or use."""
-        if args or kwargs != {"return_rule": True} or self.default_method != "POST":
-            return super().match(*args, **kwargs)
-        found = self.known.get(self.path_info)
-        if found is None:
-            found = super().match(return_rule=True)
-            if not found[1]:
-                self.known[self.path_info] = found
-            return found
-        return found[0], {}  # its own: it becomes the request's `view_args`
-
-
-class _Request(Request):
-    """A request whose form nobody has parsed: there are no files to close."""
-
-    def close(self) -> None:
-        if "files" in self.__dict__:
-            super().close()
-
-
-class _Application(Flask):
-    """Flask, without what this application does not ask of it on every request."""
-
-    request_class = _Request
-    session_interface = _NoSession()
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name, static_folder=None)
-        self._known: dict[str, Any] = {}
-        self._is_sync: set[Any] = set()
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Ask once a function whether it is a coroutine's, not once a call."""
-        code = getattr(func, "__code__", None)
-        if code is None:
-            return super().ensure_sync(func)
-        if code not in self._is_sync:
-            made = super().ensure_sync(func)
-            if made is not func:
-                return made
-            self._is_sync.add(code)
-        return func
-
-    def preprocess_request(self) -> Any:
-        """Look for nothing where nobody has registered anything."""
-        if self.before_request_funcs or self.url_value_preprocessors:
-            return super().preprocess_request()
-        return None
-
-    def process_response(self, response: Response) -> Response:
-        """The same. Without a session there is none to save."""
-        context = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-        after = self.after_request_funcs or context._after_request_functions  # noqa: SLF001  Flask's
-        if after or self.session_interface is not _Application.session_interface:
-            made = super().process_response(response)
-            if made is not response:
-                made.call_on_close(response.close)
-            return made
-        return response
-
-    def do_teardown_request(self, *exc: Any) -> None:
-        """The same."""
-        if self.teardown_request_funcs or request_tearing_down.receivers:
-            super().do_teardown_request(*exc)
-
-    def do_teardown_appcontext(self, *exc: Any) -> None:
-        """The same."""
-        if self.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
-            super().do_teardown_appcontext(*exc)
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Match on the path alone: the host has no say, so it is not parsed (10 µs)."""
-        if request is None:
-            return super().create_url_adapter(request)
-        environ = request.environ
-        paths = _Paths(
-            self.url_map,
-            server_name="relay",
-            script_name=environ.get("SCRIPT_NAME") or "/",
-            subdomain="",
-            url_scheme="http",
-            path_info=request.path,
-            default_method=environ["REQUEST_METHOD"],
-        )
-        paths.known = self._known
-        return paths
-
-
 def _flask(relay: current.Relay) -> Flask:
-    app = _Application("relay")
+    app = Application("relay")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
@@ -268,6 +185,16 @@ def _flask(relay: current.Relay) -> Flask:
     errors.register(app)
     app.wsgi_app = Named(app.wsgi_app)  # type: ignore[method-assign]  # Flask's documented way
     return app
+
+
+def _probed(config: Config) -> tuple[HealthConfig, list[str]]:
+    return config.health, [provider.name for provider in config.providers]
+
+
+def _gone(old: Config, new: Config) -> set[str]:
+    """Providers that have left the configuration."""
+    before, after = ({provider.name for provider in each.providers} for each in (old, new))
+    return before - after
 
 
 def _needs_restart(old: Config, new: Config) -> list[str]:

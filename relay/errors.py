@@ -127,6 +127,20 @@ class Overloaded(RelayError):
         self.retry_after_s = retry_after_s
 
 
+class AllUnhealthy(RelayError):
+    """Every provider that could serve is down; nothing was sent (behaviour 7.3).
+
+    `retry_after_s`: until the first breaker turns half-open.
+    """
+
+    status = 503
+    type = "overloaded_error"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("all providers unhealthy")
+        self.retry_after_s = retry_after_s
+
+
 class NoUpstreamConfigured(RelayError):
     """Nothing is configured that could ever serve this."""
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+from relay.breaker.rules import Rules
+from relay.breaker.transitions import State
 from relay.clients.authenticate import Gatekeeper
 from relay.config.model import Config, ProviderConfig
 from relay.exchange.lasting import Lasting
 from relay.exchange.means import Means
+from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
 from relay.keys.pool import KeyPool
 from relay.observe.inspection import Inspection
@@ -40,14 +43,25 @@ class Runtime:
         """Build the graph. Opens no socket."""
         gate = config.routing.gate
         inspection = _inspection(config)
+        upstreams = tuple(
+            _upstream(provider, position, lasting, inspection)
+            for position, provider in enumerate(config.providers)
+        )
         return cls(
             config=config,
             gatekeeper=Gatekeeper(config.server.auth),
             means=Means(
                 config=config,
-                upstreams=tuple(
-                    _upstream(provider, lasting, inspection) for provider in config.providers
+                upstreams=upstreams,
+                record_names=tuple(
+                    name
+                    for upstream in upstreams
+                    for name in (
+                        lasting.breakers.name(upstream.name),
+                        upstream.pool.record_name,
+                    )
                 ),
+                rules=Rules.of_config(config.health.error_rules),
                 catalogue=Catalogue.of(config.providers, lasting.clock.wall()),
                 gate=Gate(
                     first_event_s=gate.first_event_ms / 1000,
@@ -63,9 +77,24 @@ class Runtime:
         """Why no request could be served just now: names and reason words; empty when ready."""
         if self.means.lasting.running.draining:
             return ["draining"]
-        if not all(upstream.pool.is_resting for upstream in self.means.upstreams):
-            return []
-        return [f"{upstream.name}: every key is resting" for upstream in self.means.upstreams]
+        if not self.means.lasting.store.answers():
+            return ["the store does not answer"]
+        standing = Standing(self.means)
+        reasons = [self._unready(standing, upstream) for upstream in self.means.upstreams]
+        return reasons if all(reasons) else []
+
+    def down(self) -> list[str]:
+        """The names of the providers whose breaker is open."""
+        standing = Standing(self.means)
+        return [u.name for u in self.means.upstreams if standing.state(u) is State.OPEN]
+
+    @staticmethod
+    def _unready(standing: Standing, upstream: Upstream) -> str:
+        if standing.state(upstream) is State.OPEN:
+            return f"{upstream.name}: its breaker is open"
+        if upstream.pool.wait_s(standing.keys(upstream)):
+            return f"{upstream.name}: every key is resting"
+        return ""
 
     def close(self) -> None:
         """Close idle connections; those in use end with their exchanges."""
@@ -84,16 +113,19 @@ def secrets_of(config: Config) -> Iterator[Secret]:
                 yield url
 
 
-def _upstream(config: ProviderConfig, lasting: Lasting, inspection: Inspection) -> Upstream:
+def _upstream(
+    config: ProviderConfig, position: int, lasting: Lasting, inspection: Inspection
+) -> Upstream:
     return Upstream.of(
         config,
         PROVIDERS[config.type],
-        KeyPool(config, states=lasting.keys, clock=lasting.clock),
+        KeyPool(config, store=lasting.store),
         Client(
             proxy=config.proxy,
             ca_file=config.ca_file,
             on_handshake=partial(inspection.handshake, config.name),
         ),
+        position,
     )
 
 

@@ -13,40 +13,26 @@ from typing import Any, Final
 from relay.config.findings import Findings
 from relay.config.place import Place
 from relay.config.schema.file import FileSection
+from relay.config.schema.routing import STRATEGIES
 from relay.config.schema.section import Section, described
 from relay.config.schema.setting import Setting
 
 PENDING: Final[Mapping[str, tuple[object, ...]]] = {
     # place, `*` for whatever follows → the values that do take effect, beside the default
-    "routing.strategy": ("failover",),
-    "routing.model_mapping": (),
-    "routing.default_provider": (),
-    "routing.retry_budget.*": (),
+    "routing.strategy": (*(word for word in STRATEGIES if word != "cost_based"),),
     "routing.hedge_after_ms": (),
     "routing.queue_ms": (),
     "routing.queue_size": (),
-    "routing.session_ttl_ms": (),
-    "routing.signatures.*": (),
-    "providers[].pooling.strategy": ("round_robin",),
-    "providers[].signature_family": (),
     "providers[].drop_betas": (),
     "providers[].aws_*": (),
     "providers[].gcp_*": (),
     "providers[].azure_*": (),
     "providers[].openai.*": (),
-    "providers[].keys[].rpm_limit": (),
-    "providers[].keys[].itpm_limit": (),
-    "providers[].keys[].otpm_limit": (),
-    "providers[].keys[].tpm_limit": (),
-    "health.circuit_breaker.*": (),
-    "health.health_check.*": (),
-    "state.url": (),
     "metrics.*": (),
     "management.*": (),
     "ledger.*": (),
     "clients.*": (),
     "pricing*": (),
-    "scenarios*": (),
 }
 
 

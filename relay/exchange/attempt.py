@@ -5,7 +5,8 @@
                              ├── other status ───► Reply (nobody else is asked) or Failure
                              └── silent stream ──► Reply, committed before the answer (8.4)
 
-What a failure means for the key, and whether somebody else is asked, is `breaker.classify`'s.
+What a failure means for key and breaker, and whether somebody else is asked, is
+`breaker.classify`'s, and before it the operator's rules'.
 """
 
 import logging
@@ -16,16 +17,18 @@ from relay.breaker import classify
 from relay.breaker.classify import Next, Verdict
 from relay.errors import InvalidRequest, UpstreamError
 from relay.exchange import count_tokens
+from relay.exchange.account import Account
 from relay.exchange.answer import Answer, keep
+from relay.exchange.asked import Asked
 from relay.exchange.committed import Committing
 from relay.exchange.exchange import Exchange
 from relay.exchange.failure import Failure
 from relay.exchange.inbound import COUNT_TOKENS, MESSAGES
-from relay.exchange.key_judge import KeyJudge
+from relay.exchange.judging import Judging
 from relay.exchange.late import LateResponse
-from relay.exchange.outbound import Credential, outbound
+from relay.exchange.outbound import outbound
 from relay.exchange.reply import Reply
-from relay.exchange.upstream import Upstream
+from relay.exchange.route import Route
 from relay.stream.body import ReadsBytes
 from relay.stream.gate import Committed, Refused
 from relay.upstream.call import Call
@@ -39,31 +42,41 @@ _OK: Final = range(200, 300)
 class Attempt:
     """One try. `run` is called once."""
 
-    def __init__(self, exchange: Exchange, upstream: Upstream, credential: Credential) -> None:
+    def __init__(self, exchange: Exchange, asked: Asked, account: Account, route: Route) -> None:
         self._exchange = exchange
-        self._upstream = upstream
-        self._credential = credential
+        self._asked = asked
+        self._account = account
+        self._route = route
+        self._upstream = account.upstream
+        self._credential = account.credential
         self._means = exchange.means
-        self._lease = lease = credential.lease
-        self._key = None if lease is None else KeyJudge(exchange.means, upstream, lease)
         self._began = exchange.means.lasting.clock.monotonic()
 
     def run(self) -> Reply | Failure:
-        """Send and judge. The lease is given back by the failure, or by the body's end."""
+        """Send and judge. The account is closed by the failure, or by the body's end."""
         try:
-            outcome = self._send()
-        except BaseException:  # the client left: give back, then let it pass
-            self._release()
+            return self._send()
+        except InvalidRequest:  # never sent
+            self._account.dropped(sent=False)
             raise
-        if isinstance(outcome, Failure):
-            self._release()
-        return outcome
+        except BaseException:  # the client left: give back, then let it pass
+            self._account.dropped()
+            raise
 
     def _send(self) -> Reply | Failure:
         exchange = self._exchange
-        out = outbound(exchange.inbound, self._upstream, self._credential, exchange.model)
-        key = self._lease.id if self._lease else ""
-        exchange.settlement.attempted(self._upstream.name, key, out.model, out.mutations)
+        out = outbound(
+            exchange.inbound,
+            self._upstream,
+            self._credential,
+            self._route.model,
+            self._asked.issuers(self._means.lasting.store),
+        )
+        lease = self._credential.lease
+        exchange.settlement.attempted(
+            self._upstream.name, lease.id if lease else "", out.model, out.mutations
+        )
+        self._account.sends(out.model)
         try:
             call = self._upstream.http.begin(out.request)
         except UpstreamError as error:
@@ -95,7 +108,7 @@ class Attempt:
             return self._commit(response).passed(response)
         admitted = self._means.gate.admit(response, sent_at=call.sent_at)
         if isinstance(admitted, Committed):
-            return self._commit(response).answered(response, admitted)
+            return self._commit(response, sent_at=call.sent_at).answered(response, admitted)
         return self._unusable(admitted)
 
     def _unanswered(self, call: Call) -> Reply:
@@ -103,7 +116,7 @@ class Attempt:
             call,
             self._means.lasting.clock,
             ours=self._credential.is_ours,
-            on_answer=self._see_late,
+            on_answer=self._see,
         )
         return self._commit(late).unanswered()
 
@@ -115,31 +128,26 @@ class Attempt:
             response.status,
             response.headers,
         )
-        if self._key is not None:
-            self._key.learn(response.headers)
-            if response.status in _OK:
-                self._key.worked()
+        self._account.answered(response.headers)
 
-    def _see_late(self, response: UpstreamResponse) -> None:
-        self._see(response)
-        if self._key is not None:
-            verdict = classify.of_status(response.status, ours=True)
-            self._key.failed(verdict.key, response.headers)
-
-    def _commit(self, source: ReadsBytes) -> Committing:
-        return Committing(self._exchange, self._upstream, self._credential, source)
+    def _commit(self, source: ReadsBytes, *, sent_at: float = 0.0) -> Committing:
+        return Committing(self._exchange, self._asked, self._account, source, sent_at=sent_at)
 
     def _refused(self, response: UpstreamResponse) -> Reply | Failure:
         status = response.status
         if self._exchange.inbound.path == COUNT_TOKENS and status in count_tokens.UNKNOWN_HERE:
             response.close()
             count_tokens.remember(self._means.lasting, self._upstream)
-            self._release()
+            self._account.failed(classify.of_status(status, ours=self._credential.is_ours), "")
             return count_tokens.estimated(self._exchange.inbound)
-        verdict = classify.of_status(status, ours=self._credential.is_ours)
-        if verdict.next is Next.NONE:
+        judging = Judging(self._means, self._account)
+        if not judging.needs_body(status):
             return self._commit(response).passed(response)
         answer = keep(response, self._means.lasting.clock)
+        verdict = judging.answer(status, response.headers, answer)
+        if verdict.next is Next.NONE and answer is not None:
+            self._account.failed(verdict, f"answered {status}", response.headers)
+            return self._commit(response).kept(answer)
         return self._failure(verdict, f"answered {status}", answer, response.headers)
 
     def _failed(self, error: UpstreamError) -> Failure:
@@ -149,10 +157,12 @@ class Attempt:
         return self._failure(verdict, str(error))
 
     def _unusable(self, refused: Refused) -> Failure:
+        judging = Judging(self._means, self._account)
         if refused.kind != "error_event":
             reason = f"unusable answer: {refused.message}"
-            return self._failure(classify.of_unusable(), reason)
-        verdict = classify.of_error_event(refused.error_type, ours=self._credential.is_ours)
+            ruled = judging.ruled(refused.error_type, refused.message)
+            return self._failure(ruled or classify.of_unusable(), reason)
+        verdict = judging.event(refused.error_type, refused.message)
         answer = Answer(
             classify.status_of_event(refused.error_type),
             [("content-type", "application/json")],
@@ -168,18 +178,15 @@ class Attempt:
         headers: Sequence[tuple[str, str]] = (),
     ) -> Failure:
         took_s = self._means.lasting.clock.monotonic() - self._began
+        lease = self._credential.lease
         fields = {
             "provider": self._upstream.name,
-            "key": self._lease.id if self._lease else None,
+            "key": lease.id if lease else None,
             "outcome": verdict.scope.name.lower(),
+            "rule": verdict.rule or None,
             "reason": reason,
             "ms": round(took_s * 1000),
         }
         log.warning("attempt failed", extra={"fields": fields})
-        if self._key is not None:
-            self._key.failed(verdict.key, headers)
-        return Failure(self._upstream, self._credential, verdict, answer, reason)
-
-    def _release(self) -> None:
-        if self._lease is not None:
-            self._lease.release()
+        self._account.failed(verdict, reason, headers)
+        return Failure(self._account, verdict, answer, reason)

@@ -1,40 +1,57 @@
 """From an attempt that may be shown to the client to the reply that shows it.
 
-From here on no other upstream is asked: the body owns the response, the lease and the end of the
+From here on no other upstream is asked: the body owns the response, the account and the end of the
 exchange (architecture, decision 2).
 """
 
+from dataclasses import replace
 from typing import Final, Literal
 
+from relay.breaker import classify
+from relay.breaker.classify import Counts, Verdict
+from relay.exchange.account import Account, Headers
+from relay.exchange.answer import Answer
+from relay.exchange.asked import Asked
 from relay.exchange.debug import debug_headers
 from relay.exchange.exchange import Exchange
-from relay.exchange.outbound import Credential
+from relay.exchange.inbound import MESSAGES
+from relay.exchange.late import LateResponse
+from relay.exchange.learning import Learning
 from relay.exchange.reply import Reply
-from relay.exchange.upstream import Upstream
 from relay.messages.usage import Usage
 from relay.stream.body import Body, Ending, ReadsBytes
 from relay.stream.gate import Committed
-from relay.stream.watch import PlainWatch, StreamWatch
+from relay.stream.watch import PlainWatch, StreamWatch, Watch
 from relay.upstream.headers import response_headers
 from relay.wire import UpstreamResponse
 
 # Cut connections make it repeat the turn as a stream; an error event would not (gateway 2.7).
 _REPEATS_AFTER_A_CUT: Final = "claude-cli/"
+_OK: Final = range(200, 300)
 
 
 class Committing:
     """Builds the reply of one committed attempt."""
 
     def __init__(
-        self, exchange: Exchange, upstream: Upstream, credential: Credential, source: ReadsBytes
+        self,
+        exchange: Exchange,
+        asked: Asked,
+        account: Account,
+        source: ReadsBytes,
+        *,
+        sent_at: float = 0.0,
     ) -> None:
+        """`sent_at`: when the request was sent, on the monotonic clock."""
         self._exchange = exchange
-        self._upstream = upstream
-        self._credential = credential
+        self._asked = asked
+        self._account = account
         self._source = source
+        self._sent_at = sent_at
 
     def answered(self, response: UpstreamResponse, admitted: Committed) -> Reply:
         """A success: what the gate held first, then the rest as it comes."""
+        Learning(self._exchange, self._asked, self._account).committed(self._sent_at)
         return self._reply(response.status, self._relayed_headers(response), admitted)
 
     def passed(self, response: UpstreamResponse) -> Reply:
@@ -45,25 +62,31 @@ class Committing:
         headers = self._relayed_headers(response)
         return self._reply(response.status, headers, Committed(b"", PlainWatch(coding)))
 
+    def kept(self, answer: Answer) -> Reply:
+        """An error that was read to be judged, and is the client's after all."""
+        reply = answer.reply(pooled=self._account.is_pooled)
+        if self._exchange.means.config.routing.debug:
+            reply.headers.extend(debug_headers(self._exchange, self._account))
+        return reply
+
     def unanswered(self) -> Reply:
         """A stream whose upstream has not answered within the gate's time: pings begin at once."""
         headers = response_headers([("content-type", "text/event-stream")], pooled=False)
         return self._reply(200, headers, Committed(b"", StreamWatch()))
 
     def _relayed_headers(self, response: UpstreamResponse) -> list[tuple[str, str]]:
-        pooled = self._credential.is_ours and self._upstream.pool.total > 1
-        return response_headers(response.headers, pooled=pooled)
+        return response_headers(response.headers, pooled=self._account.is_pooled)
 
     def _reply(self, status: int, headers: list[tuple[str, str]], committed: Committed) -> Reply:
-        exchange = self._exchange
+        exchange, account = self._exchange, self._account
         config = exchange.means.config
         if config.routing.debug:
-            headers += debug_headers(exchange, self._upstream, self._credential)
-        if self._credential.lease is not None:
-            exchange.settlement.owes(self._credential.lease.release)
+            headers += debug_headers(exchange, account)
+        exchange.settlement.owes(account.dropped)
         exchange.settlement.committed()
 
         def settle(ending: Ending, usage: Usage) -> None:
+            self._account_for(status, ending, usage, committed.watch)
             exchange.settlement.end(status, ending.name.lower(), usage)
 
         body = Body(
@@ -78,8 +101,38 @@ class Committing:
         exchange.settlement.owes(body.close)
         return Reply(status, headers, body)
 
+    def _account_for(self, status: int, ending: Ending, usage: Usage, watch: Watch) -> None:
+        account = self._account
+        headers: Headers = ()
+        if isinstance(self._source, LateResponse) and self._source.refused is not None:
+            refused = self._source.refused
+            status, headers = refused.status, refused.headers
+        verdict = _verdict(status, ending, watch, ours=account.credential.is_ours)
+        if status not in _OK:
+            account.failed(verdict, f"answered {status}", headers)
+            return
+        if ending is Ending.COMPLETE and self._exchange.inbound.path == MESSAGES:
+            Learning(self._exchange, self._asked, account).ended(usage, watch)
+        account.ended(verdict, f"the answer ended {ending.name.lower()}", usage)
+
     def _failure(self, configured: Literal["auto", "cut", "event"]) -> Literal["cut", "event"]:
         if configured != "auto":
             return configured
         agent = self._exchange.inbound.headers.get("user-agent", "")
         return "cut" if agent.startswith(_REPEATS_AFTER_A_CUT) else "event"
+
+
+def _verdict(status: int, ending: Ending, watch: Watch, *, ours: bool) -> Verdict:
+    """What a body that was committed with this status, and ended so, means (behaviour 10.1)."""
+    if status not in _OK:
+        return classify.of_status(status, ours=ours)
+    match ending:
+        case Ending.COMPLETE:
+            return classify.GOOD
+        case Ending.CLIENT_LEFT | Ending.DRAINED:
+            return classify.CLIENT_LEFT
+        case Ending.ERRORED:
+            error = watch.error
+            return classify.of_error_event(error.type if error else "", ours=ours)
+        case _:
+            return replace(classify.of_unusable(), counts=Counts.FAILURE)

@@ -5,13 +5,15 @@ client's goes to one host and to no other, so after failover to somebody else it
 or nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from relay.exchange.exchange import Exchange
 from relay.exchange.outbound import Credential
+from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
-from relay.keys.pool import Resting
+from relay.keys.lease import Resting
+from relay.limits.kinds import Amounts
 
 
 class Credentials:
@@ -26,7 +28,15 @@ class Credentials:
         """How often this upstream has been given one."""
         return len(self._tried.get(upstream.name, ()))
 
-    def take(self, upstream: Upstream, *, last_resort: bool) -> Credential | Resting | None:
+    def take(
+        self,
+        upstream: Upstream,
+        standing: Standing,
+        amounts: Callable[[], Amounts],
+        *,
+        preferred: bytes = b"",
+        last_resort: bool,
+    ) -> Credential | Resting | None:
         """What to show this upstream, `Resting` while its keys rest, None when there is no more."""
         own = upstream.passes(self._client)
         if own and self._shown_to not in ("", _host(upstream)):
@@ -36,7 +46,13 @@ class Credentials:
         if not upstream.pool.total or not self._client.may_use_keys:
             return None
         tried = self._tried.setdefault(upstream.name, set())
-        lease = upstream.pool.lease(exclude=tried, last_resort=last_resort)
+        lease = upstream.pool.lease(
+            standing.keys(upstream),
+            amounts(),
+            exclude=tried,
+            preferred=preferred,
+            last_resort=last_resort,
+        )
         if isinstance(lease, Resting):
             return lease
         tried.add(lease.position)

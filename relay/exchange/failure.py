@@ -3,20 +3,19 @@
 from dataclasses import dataclass
 
 from relay.breaker.classify import Verdict
+from relay.exchange.account import Account
 from relay.exchange.answer import Answer
 from relay.exchange.debug import debug_headers
 from relay.exchange.exchange import Exchange
-from relay.exchange.outbound import Credential
 from relay.exchange.reply import Reply
-from relay.exchange.upstream import Upstream
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Who failed and how; `answer` is what the upstream said, where it said something."""
 
-    upstream: Upstream
-    credential: Credential
+    account: Account
+    """Closed."""
     verdict: Verdict
     answer: Answer | None
     reason: str
@@ -28,12 +27,11 @@ class Failure:
         """
         if self.answer is None:
             raise ValueError("no answer was kept")
-        pooled = self.credential.is_ours and self.upstream.pool.total > 1
-        reply = self.answer.reply(pooled=pooled)
+        reply = self.answer.reply(pooled=self.account.is_pooled)
         if exchange.means.config.routing.debug:
             reply.headers.extend(self.debug_headers(exchange))
         return reply
 
     def debug_headers(self, exchange: Exchange) -> list[tuple[str, str]]:
         """The `X-CC-Relay-*` headers of this attempt."""
-        return debug_headers(exchange, self.upstream, self.credential)
+        return debug_headers(exchange, self.account)

@@ -6,12 +6,14 @@ Called with every answer to a key of ours, those included that come after commit
 import logging
 from collections.abc import Sequence
 
-from relay.breaker.classify import KeyFate
+from relay.breaker.classify import KeyFate, Verdict
 from relay.clock import rfc3339
 from relay.exchange.means import Means
+from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
-from relay.keys.pool import Lease
-from relay.keys.rest import exhausted_s, rest_s
+from relay.keys.lease import Lease
+from relay.keys.rest import rest_s
+from relay.limits.learned import learned
 
 log = logging.getLogger("relay.exchange")
 
@@ -21,43 +23,53 @@ Headers = Sequence[tuple[str, str]]
 class KeyJudge:
     """Judges the key of one attempt."""
 
-    def __init__(self, means: Means, upstream: Upstream, lease: Lease) -> None:
+    def __init__(self, means: Means, upstream: Upstream, lease: Lease, standing: Standing) -> None:
         self._means = means
         self._upstream = upstream
         self._lease = lease
+        self._standing = standing.keys(upstream)
 
     def learn(self, headers: Headers) -> None:
-        """A key whose last permitted request this was rests until its reset."""
-        seconds = exhausted_s(
-            headers,
-            now_wall=self._means.lasting.clock.wall(),
-            max_s=self._means.config.health.cooldown.max_ms / 1000,
-        )
-        if seconds > 0:
-            self._upstream.pool.rest(self._lease.position, seconds)
+        """Keep to the limits that the headers tell of.
+
+        A key whose last permitted request this was rests until its reset.
+        """
+        found = learned(headers, now_wall=self._means.lasting.clock.wall())
+        if not (found.left or any(found.limits)):
+            return
+        most_s = self._means.config.health.cooldown.max_ms / 1000
+        pool, position = self._upstream.pool, self._lease.position
+        pool.learn(position, found, self._standing, most_s)
+        if found.exhausted_s:
+            pool.rest(position, min(found.exhausted_s, most_s))
 
     def worked(self) -> None:
         """A request with the key succeeded."""
-        if self._upstream.pool.restore(self._lease.position):
+        if self._upstream.pool.restore(self._lease.position, self._standing):
             fields = {"provider": self._upstream.name, "key": self._lease.id}
             log.info("key is back", extra={"fields": fields})
 
-    def failed(self, fate: KeyFate, headers: Headers = ()) -> None:
-        """The upstream refused or throttled it, as `fate` says."""
+    def rest_s(self, headers: Headers) -> float:
+        """How long it rests after a 429 with these headers."""
+        health = self._means.config.health
+        return rest_s(
+            headers,
+            now_wall=self._means.lasting.clock.wall(),
+            default_s=health.cooldown.default_ms / 1000,
+            max_s=health.cooldown.max_ms / 1000,
+        )
+
+    def failed(self, verdict: Verdict, headers: Headers = ()) -> None:
+        """The upstream refused or throttled it, as the verdict says."""
         pool, health = self._upstream.pool, self._means.config.health
-        if fate is KeyFate.RESTS:
-            seconds = rest_s(
-                headers,
-                now_wall=self._means.lasting.clock.wall(),
-                default_s=health.cooldown.default_ms / 1000,
-                max_s=health.cooldown.max_ms / 1000,
-            )
+        if verdict.key is KeyFate.RESTS:
+            seconds = self.rest_s(headers) if verdict.rest_s is None else verdict.rest_s
             pool.rest(self._lease.position, seconds)
             log.warning("key rests", extra=self._until(seconds))
-        elif fate is KeyFate.SET_ASIDE:
+        elif verdict.key is KeyFate.SET_ASIDE:
             seconds = health.key_disabled_ms / 1000
-            pool.set_aside(self._lease.position, seconds)
-            log.error("key set aside: the provider refused it", extra=self._until(seconds))
+            if pool.set_aside(self._lease.position, seconds):
+                log.error("key set aside: the provider refused it", extra=self._until(seconds))
 
     def _until(self, seconds: float) -> dict[str, dict[str, str]]:
         until = rfc3339(self._means.lasting.clock.wall() + seconds)

@@ -1,13 +1,20 @@
 """What outlives a configuration: one of each in a worker process, handed to every runtime.
 
-So a reload forgets nothing: keys that rest go on resting, running exchanges keep their places.
+So a reload forgets nothing: what workers share is in the store under names, running exchanges keep
+their places.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import Self
 
+from relay.breaker.breaker import Breakers
 from relay.clock import Clock
-from relay.keys.pool import KeyStates
+from relay.exchange.keeper import Keeper
+from relay.limits.expected import Outputs
+from relay.limits.retry_budget import RetryBudget
 from relay.limits.slots import Slots
+from relay.state.shared import SharedStore
 from relay.stream.disconnect import ClientWatch
 
 
@@ -20,6 +27,8 @@ class Running:
     count: int = 0
     draining: bool = False
     """The server is shutting down: ready no more, running exchanges may finish."""
+    attempts: Counter[str] = field(default_factory=Counter)
+    """How many attempts are going on by key id, or by provider where the key is the client's."""
 
     def enter(self) -> None:
         """One exchange more."""
@@ -29,15 +38,42 @@ class Running:
         """One exchange less."""
         self.count -= 1
 
+    def begin(self, asked: str) -> None:
+        """One attempt more; `asked`: key id or provider."""
+        self.attempts[asked] += 1
+
+    def finish(self, asked: str) -> None:
+        """One attempt less."""
+        self.attempts[asked] -= 1
+        if not self.attempts[asked]:
+            del self.attempts[asked]
+
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
     """The parts, in one hand."""
 
     clock: Clock
-    keys: KeyStates
+    store: SharedStore
+    """What all workers share."""
+    breakers: Breakers
+    keeper: Keeper
     slots: Slots
     watch: ClientWatch
     running: Running
+    outputs: Outputs = field(default_factory=Outputs)
+    retries: RetryBudget = field(default_factory=RetryBudget)
     uncounted: dict[tuple[str, str], float] = field(default_factory=dict)
     """Provider name and base URL → monotonic seconds until which it counts no tokens (4.10)."""
+
+    @classmethod
+    def of(
+        cls, *, clock: Clock, store: SharedStore, slots: Slots, watch: ClientWatch, running: Running
+    ) -> Self:
+        """Join them."""
+        return cls(clock, store, Breakers(store), Keeper(store), slots, watch, running)
+
+    def close(self) -> None:
+        """Let go of the store, and renew nothing any more. Idempotent."""
+        self.keeper.close()
+        self.store.close()

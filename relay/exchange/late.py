@@ -49,6 +49,8 @@ class LateResponse:
         self._ours = ours
         self._on_answer = on_answer
         self._response: UpstreamResponse | None = None
+        self.refused: UpstreamResponse | None = None
+        """The answer that came instead of a stream; closed."""
         self._decoder: decode.Decoder | None = None
 
     def read1(self, timeout_s: float | None = None) -> bytes | None:
@@ -87,6 +89,7 @@ class LateResponse:
         self._on_answer(response)
         headers = dict(response.headers)
         if response.status != 200 or not _is_events(headers):  # noqa: PLR2004  OK
+            self.refused = response
             raise self._refusal(response)
         self._decoder = decode.decoder(headers.get("content-encoding", ""))
         if self._decoder is None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from relay.breaker.rules import Rules
 from relay.config.model import Config
 from relay.exchange.lasting import Lasting
 from relay.exchange.upstream import Upstream
@@ -17,6 +18,10 @@ class Means:
     config: Config
     upstreams: tuple[Upstream, ...]
     """Enabled ones, in config order."""
+    record_names: tuple[str, ...]
+    """The records of each upstream in the store: its breaker, its keys; one after the other."""
+    rules: Rules
+    """The operator's, on errors."""
     catalogue: Catalogue
     gate: Gate
     inspection: Inspection

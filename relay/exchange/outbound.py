@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from relay.exchange.inbound import COUNT_TOKENS, MESSAGES, Inbound
 from relay.exchange.upstream import Upstream
-from relay.keys.pool import Lease
-from relay.messages import edit
+from relay.keys.lease import Lease
+from relay.messages import edit, thinking
+from relay.routing.affinity import Issuer
 from relay.routing.rename import renamed
 from relay.upstream.headers import request_headers
 from relay.wire import UpstreamRequest
@@ -35,14 +36,22 @@ class Outbound:
     """The edits of the body, in words (behaviour 4.6)."""
 
 
-def outbound(inbound: Inbound, upstream: Upstream, credential: Credential, model: str) -> Outbound:
-    """Speak the upstream's dialect. `model` is the name after `anthropic/` was read away (6.2).
+def outbound(
+    inbound: Inbound,
+    upstream: Upstream,
+    credential: Credential,
+    model: str,
+    issuers: Mapping[bytes, Issuer] | None = None,
+) -> Outbound:
+    """Speak the upstream's dialect. `model` is the name after `anthropic/` was read away (6.2), or
+    a scenario's. `issuers`: of those thinking blocks in the history that are remembered; None: it
+    holds no such blocks.
 
     Raises: `relay.errors.InvalidRequest` for a header that cannot be sent.
     """
     provider = upstream.provider
     sent = renamed(model, upstream.config.model_mapping) if model else ""
-    body, mutations = _renamed(inbound, sent)
+    body, mutations = _edited(inbound, sent, upstream.family, issuers)
     headers = request_headers(inbound.headers, messages=inbound.path in (MESSAGES, COUNT_TOKENS))
     if not inbound.names_itself:
         headers.pop("x-request-id", None)
@@ -61,9 +70,20 @@ def outbound(inbound: Inbound, upstream: Upstream, credential: Credential, model
     return Outbound(request, sent, mutations)
 
 
-def _renamed(inbound: Inbound, sent: str) -> tuple[bytes, tuple[str, ...]]:
-    span = inbound.members.span("model") if inbound.members else None
-    if span is None or not sent or sent == inbound.model:
+def _edited(
+    inbound: Inbound, sent: str, family: str, issuers: Mapping[bytes, Issuer] | None
+) -> tuple[bytes, tuple[str, ...]]:
+    """The body with the model's other name, and a history that the family takes (11.3)."""
+    members = inbound.members
+    if members is None:
         return inbound.body, ()
-    renamed_body = edit.replace(inbound.body, span, edit.string_json(sent))
-    return renamed_body, (f"model: {inbound.model} → {sent}",)
+    edits: list[edit.Edit] = []
+    mutations: tuple[str, ...] = ()
+    if issuers is not None:
+        families = {digest: issuer[1] for digest, issuer in issuers.items()}
+        edits, mutations = thinking.edits(members, issuers=families, family=family, model=sent)
+    span = members.span("model")
+    if span is not None and sent and sent != inbound.model:
+        edits.append((*span, edit.string_json(sent)))
+        mutations = (f"model: {inbound.model} → {sent}", *mutations)
+    return (edit.edited(inbound.body, edits) if edits else inbound.body), mutations

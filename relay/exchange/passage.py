@@ -1,13 +1,16 @@
 """Other paths of `/v1/`: batches, files, whatever comes; relayed as they are (behaviour 4.1).
 
-They belong to the first enabled `anthropic` provider; another key of it may be asked, but no other
+They belong to the first healthy `anthropic` provider; another key of it may be asked, but no other
 provider.
 """
 
-from relay.errors import Forbidden, NotFound
+from relay.breaker.transitions import State
+from relay.errors import AllUnhealthy, Forbidden, NotFound
 from relay.exchange.exchange import Exchange
 from relay.exchange.failover import Failover
 from relay.exchange.reply import Reply
+from relay.exchange.route import Route
+from relay.exchange.standing import Standing
 
 
 def serve(exchange: Exchange) -> Reply:
@@ -18,7 +21,11 @@ def serve(exchange: Exchange) -> Reply:
     candidates = [u for u in exchange.means.upstreams if u.config.type == "anthropic"]
     if not candidates:
         raise NotFound(f"{exchange.inbound.path} needs a provider of type anthropic")
-    for upstream in candidates:
-        if upstream.serves(exchange.client):
-            return Failover(exchange, [upstream]).run()
-    raise Forbidden("this client may use none of the configured providers")
+    usable = [upstream for upstream in candidates if upstream.serves(exchange.client)]
+    if not usable:
+        raise Forbidden("this client may use none of the configured providers")
+    standing = Standing(exchange.means)
+    healthy = [u for u in usable if standing.state(u) is not State.OPEN]
+    if not healthy:
+        raise AllUnhealthy(min(standing.opens_s(upstream) for upstream in usable))
+    return Failover(exchange, Route(order=healthy[:1], model=exchange.model)).run()

@@ -38,6 +38,8 @@ class Settlement:
         self.model_sent = ""
         self.mutations: tuple[str, ...] = ()
         self.attempts = 0
+        self.by_affinity = False
+        """Its thinking decided where it went first."""
 
     def owes(self, give_back: Callable[[], None]) -> None:
         """Call `give_back` at the end, last taken first given back."""

@@ -11,6 +11,8 @@ from relay.config.model import ProviderConfig
 from relay.config.types import TYPES
 from relay.keys.pool import KeyPool
 from relay.providers.provider import Provider
+from relay.routing.candidate import Candidate, weighing
+from relay.routing.family import family
 from relay.secret import Secret
 from relay.upstream.client import Client as HttpClient
 from relay.wire import Timeouts
@@ -24,6 +26,12 @@ class Upstream:
     provider: Provider
     pool: KeyPool
     http: HttpClient
+    position: int
+    """Place among the enabled providers, from 0."""
+    candidate: Candidate
+    """What strategies see of it."""
+    family: str
+    """Who accepts its thinking signatures (behaviour 11.2)."""
     base_url: str
     """Without trailing slash, user and password."""
     basic: Secret
@@ -32,7 +40,12 @@ class Upstream:
 
     @classmethod
     def of(
-        cls, config: ProviderConfig, provider: Provider, pool: KeyPool, http: HttpClient
+        cls,
+        config: ProviderConfig,
+        provider: Provider,
+        pool: KeyPool,
+        http: HttpClient,
+        position: int = 0,
     ) -> Self:
         """Join the parts; takes the credentials out of the URL."""
         base_url, basic = _split(config.base_url.reveal())
@@ -41,6 +54,9 @@ class Upstream:
             provider=provider,
             pool=pool,
             http=http,
+            position=position,
+            candidate=Candidate(config.name, config.priority, weighing(config.weight)),
+            family=family(config),
             base_url=base_url,
             basic=basic,
             timeouts=Timeouts(

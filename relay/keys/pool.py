@@ -1,87 +1,53 @@
 """Share out attempts over the keys of one provider.
 
-`KeyPool.lease` claims the next usable key for one attempt; the caller owes one `Lease.release`,
-whatever happens in between:
+`KeyPool.lease` claims a usable key for one attempt; the caller owes one `Lease.settle`, whatever
+happens in between:
 
-    lease(exclude) ──► attempt ──► release
+    lease(known, …) ──► attempt ──► settle(what it used)
                           ├─ 429 ► rest        (the upstream's time, 9.5)
                           ├─ 401 ► set_aside   (tried again only when nothing else is left, 9.6)
-                          └─ 2xx ► restore
+                          ├─ 2xx ► restore
+                          └─ any ► learn       (limits its headers tell of, 9.4)
 
-What is known of a key stands in `KeyStates`, which outlives a reload: a key is the provider's
-name and the key's own text, wherever it stands in the list. One process's knowledge: limits over
-all workers, learned limits and the other strategies take the place of `_choose` and `KeyStates`
-when the shared store comes. No method switches greenlets, so no lock is needed in a worker.
+A key is usable when it does not rest, is not set aside, and its limits have room. What is known of
+the keys is one record of the store for each provider, and what they have used their windows there,
+so all of it holds over workers and outlives a reload. Where one key is all there is and nobody
+limits it, nothing is counted.
 """
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from relay.clock import Clock
-from relay.config.model import KeyConfig, ProviderConfig
-from relay.secret import Secret
+from relay.config.model import ProviderConfig
+from relay.keys import known
+from relay.keys.known import UNKNOWN, Known
+from relay.keys.lease import Lease, Resting
+from relay.keys.member import Member, members
+from relay.limits.kinds import Amounts, Kind, Limits
+from relay.limits.learned import Learned
+from relay.state.store import Bound, Claim, Full, Store
+
+# Others change the same record only when their keys do; each try is one step of the store.
+_TRIES: Final = 20
+_TOKENS: Final = (Kind.INPUT, Kind.OUTPUT, Kind.TOTAL)
+_RANDOM: Final = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
-class Resting:
-    """No key is to be had. `wait_s`: until one may be; infinite where waiting changes nothing."""
+class Standing:
+    """What the store has said of the keys of one provider, and when."""
 
-    wait_s: float
+    now: float
+    """Unix seconds of the store."""
+    keys: Mapping[bytes, Known]
 
-
-class KeyState:
-    """What is known of one key, in monotonic seconds of this process."""
-
-    __slots__ = ("aside_until", "in_flight", "rests_until")
-
-    def __init__(self) -> None:
-        self.rests_until = -math.inf
-        self.aside_until = -math.inf
-        self.in_flight = 0
-
-
-class KeyStates:
-    """The keys of all providers, and whose turn it is. One for a process, kept over reloads."""
-
-    def __init__(self) -> None:
-        self._states: dict[tuple[str, Secret], KeyState] = {}
-        self._turns: dict[str, int] = {}
-
-    def of(self, provider: str, key: Secret) -> KeyState:
-        """The state of one key; a key never seen before is well."""
-        return self._states.setdefault((provider, key), KeyState())
-
-    def turn(self, provider: str) -> int:
-        """A counter for each provider, from 0, one further with every call."""
-        turn = self._turns.get(provider, 0)
-        self._turns[provider] = turn + 1
-        return turn
-
-
-class Lease:
-    """The claim of one attempt on one key. Made by `KeyPool.lease`."""
-
-    __slots__ = ("_released", "_state", "id", "key", "position")
-
-    def __init__(self, provider: str, position: int, key: KeyConfig, state: KeyState) -> None:
-        self.position = position
-        """Place in the configuration's list, from 0."""
-        self.key = key
-        self.id = f"{provider}/{position}"
-        """What people may see of the key."""
-        self._state = state
-        self._released = False
-        state.in_flight += 1
-
-    def release(self) -> None:
-        """Give the key back. Only the first call counts."""
-        if not self._released:
-            self._released = True
-            self._state.in_flight -= 1
-
-    def __repr__(self) -> str:
-        return f"Lease({self.id}{', released' if self._released else ''})"
+    @classmethod
+    def of(cls, record: bytes | None, now: float) -> "Standing":
+        """Read the provider's record."""
+        return cls(now, known.read(record))
 
 
 class KeyPool:
@@ -91,94 +57,191 @@ class KeyPool:
     first counts. A pool may hold none at all: `total` is 0 and the provider goes without.
     """
 
-    def __init__(self, config: ProviderConfig, *, states: KeyStates, clock: Clock) -> None:
+    def __init__(self, config: ProviderConfig, *, store: Store) -> None:
         self._provider = config.name
-        self._states = states
-        self._clock = clock
-        self._members = _members(config, states)
+        self._strategy = config.pooling.strategy
+        self._store = store
+        self._members = {member.position: member for member in members(config)}
+        self.record_name = f"keys/{config.name}"
+        """Under which the store has what is known of them."""
 
     @property
     def total(self) -> int:
         """How many keys there are."""
         return len(self._members)
 
-    @property
-    def available(self) -> int:
+    def available(self, standing: Standing) -> int:
         """How many of them neither rest nor are set aside."""
-        now = self._clock.monotonic()
-        return sum(_is_usable(member.state, now) for member in self._members.values())
+        return sum(_is_usable(standing, member) for member in self._members.values())
 
-    @property
-    def is_resting(self) -> bool:
-        """Whether there are keys and each of them rests. One set aside may serve as last resort."""
-        now = self._clock.monotonic()
-        states = [member.state for member in self._members.values()]
-        return bool(states) and all(state.rests_until > now for state in states)
+    def wait_s(self, standing: Standing) -> float:
+        """Until one of them no longer rests: 0 now, or if there are none.
 
-    def lease(self, exclude: Collection[int] = (), *, last_resort: bool = False) -> Lease | Resting:
-        """Claim the next usable key of the highest key priority, none of `exclude` (positions).
-
-        `last_resort` takes a key that is set aside where no other is left, never one that rests.
+        One that is set aside may serve as a last resort.
         """
-        now = self._clock.monotonic()
+        rests = [_of(standing, member).rests_until for member in self._members.values()]
+        return max(min(rests, default=0.0) - standing.now, 0.0)
+
+    def counts_tokens(self, standing: Standing) -> bool:
+        """Whether any of its keys has a limit on tokens: then a lease needs an estimate."""
+        return any(
+            any(self._limits(standing, member)[kind] for kind in _TOKENS)
+            for member in self._members.values()
+        )
+
+    def lease(
+        self,
+        standing: Standing,
+        amounts: Amounts,
+        exclude: Collection[int] = (),
+        *,
+        preferred: bytes = b"",
+        last_resort: bool = False,
+    ) -> Lease | Resting:
+        """Claim a usable key of the highest key priority that has one, none of `exclude`.
+
+        `preferred`, by its digest, comes before all others where it is usable. `last_resort` takes
+        a key that is set aside where no other is left, never one that rests.
+        """
         free = [m for m in self._members.values() if m.position not in exclude]
-        usable = [m for m in free if _is_usable(m.state, now)]
+        usable = [m for m in free if _is_usable(standing, m)]
         if not usable and last_resort:
-            usable = [m for m in free if m.state.rests_until <= now]
+            usable = [m for m in free if _of(standing, m).rests_until <= standing.now]
         if not usable:
-            return Resting(self._wait_s(now))
-        chosen = self._choose(usable)
-        return Lease(self._provider, chosen.position, chosen.key, chosen.state)
+            return Resting(self._rests_s(standing))
+        if len(self._members) == 1 and not any(self._limits(standing, usable[0])):
+            return Lease(self._store, usable[0], self._provider)
+        return self._take(standing, usable, amounts, preferred)
 
     def rest(self, position: int, seconds: float) -> None:
         """Leave the key alone for so long. A longer rest already running stays."""
-        state = self._members[position].state
-        state.rests_until = max(state.rests_until, self._clock.monotonic() + seconds)
+        self._change(
+            position,
+            lambda each, now: replace(each, rests_until=max(each.rests_until, now + seconds)),
+        )
 
-    def set_aside(self, position: int, seconds: float) -> None:
-        """The upstream refused the key: only a last resort for so long."""
-        state = self._members[position].state
-        state.aside_until = max(state.aside_until, self._clock.monotonic() + seconds)
+    def set_aside(self, position: int, seconds: float) -> bool:
+        """The upstream refused the key: only a last resort for so long. False: it was already."""
+        before = self._change(
+            position,
+            lambda each, now: replace(each, aside_until=max(each.aside_until, now + seconds)),
+        )
+        return before.keys.get(self._members[position].digest, UNKNOWN).aside_until <= before.now
 
-    def restore(self, position: int) -> bool:
+    def restore(self, position: int, standing: Standing) -> bool:
         """A request with the key succeeded: it is set aside no longer. Whether it had been."""
-        state = self._members[position].state
-        was_aside = state.aside_until > self._clock.monotonic()
-        state.aside_until = -math.inf
-        return was_aside
+        if _of(standing, self._members[position]).aside_until <= standing.now:
+            return False
+        self._change(position, lambda each, _: replace(each, aside_until=0.0))
+        return True
 
-    def _choose(self, usable: Sequence["_Member"]) -> "_Member":
-        """Round robin over the keys of the highest priority: the next usable one from the turn."""
-        highest = max(member.key.priority for member in usable)
-        peers = [m.position for m in self._members.values() if m.key.priority == highest]
-        turn = self._states.turn(self._provider) % len(peers)
-        ready = {m.position: m for m in usable if m.key.priority == highest}
-        return next(ready[p] for p in peers[turn:] + peers[:turn] if p in ready)
+    def learn(self, position: int, learned: Learned, standing: Standing, most_s: float) -> None:
+        """Keep to what an answer to the key says. No reset is further away than `most_s`."""
+        member = self._members[position]
+        if any(learned.limits):
+            was = _of(standing, member).limits
+            new = type(was)(*(b or a for a, b in zip(was, learned.limits, strict=True)))
+            if new != was:
+                self._change(position, lambda each, _: replace(each, limits=new))
+        if learned.left:
+            self._store.bound(
+                {
+                    member.windows[kind]: Bound(
+                        left.remaining, standing.now + min(left.ahead_s, most_s)
+                    )
+                    for kind, left in learned.left.items()
+                }
+            )
 
-    def _wait_s(self, now: float) -> float:
+    def _take(
+        self, standing: Standing, usable: Sequence[Member], amounts: Amounts, preferred: bytes
+    ) -> Lease | Resting:
+        wait_s = self._rests_s(standing)
+        by_room = self._strategy == "least_loaded"
+        for peers in self._in_order(usable, preferred):
+            choices = [self._claims(standing, member, amounts) for member in peers]
+            found = self._store.take(choices, by_room=by_room)
+            if not isinstance(found, Full):
+                return Lease(self._store, peers[found.choice], self._provider, found)
+            wait_s = min(wait_s, found.wait_s)
+        return Resting(wait_s)
+
+    def _in_order(self, usable: Sequence[Member], preferred: bytes) -> Iterator[list[Member]]:
+        """Groups of keys: the highest priority first, each group as the strategy has it."""
+        if preferred:
+            yield [member for member in usable if member.digest == preferred]
+        groups: dict[int, list[Member]] = {}
+        for member in usable:
+            groups.setdefault(member.key.priority, []).append(member)
+        for priority in sorted(groups, reverse=True):
+            yield self._ordered(groups[priority])
+
+    def _ordered(self, peers: list[Member]) -> list[Member]:
+        match self._strategy:
+            case "round_robin":
+                all_peers = [
+                    m.position
+                    for m in self._members.values()
+                    if m.key.priority == peers[0].key.priority
+                ]
+                turn = self._store.count(f"turn/{self._provider}") % len(all_peers)
+                ready = {m.position: m for m in peers}
+                return [ready[p] for p in all_peers[turn:] + all_peers[:turn] if p in ready]
+            case "random":
+                return _RANDOM.sample(peers, len(peers))
+            case "weighted":
+                return sorted(peers, key=_drawn, reverse=True)
+            case _:
+                return peers
+
+    def _claims(self, standing: Standing, member: Member, amounts: Amounts) -> list[Claim]:
+        limits = self._limits(standing, member)
+        claims = [Claim(member.windows[Kind.REQUESTS], amounts.requests, limits.requests)]
+        claims += [
+            Claim(member.windows[kind], amounts[kind], limits[kind])
+            for kind in _TOKENS
+            if limits[kind]
+        ]
+        if len(self._members) > 1 and self._strategy == "least_loaded":
+            claims.append(Claim(member.in_flight, 1, lasting=True))
+        return claims
+
+    @staticmethod
+    def _limits(standing: Standing, member: Member) -> Limits:
+        return member.limits.beside(_of(standing, member).limits)
+
+    def _change(self, position: int, change: Callable[[Known, float], Known]) -> Standing:
+        """Change what is known of a key, for all workers; what was known before."""
+        digest = self._members[position].digest
+        for _ in range(_TRIES):
+            now, (record,) = self._store.look([self.record_name])
+            before = Standing.of(record, now)
+            changed = change(before.keys.get(digest, UNKNOWN), now)
+            new = known.written({**before.keys, digest: changed}, now)
+            if new == record or self._store.swap(self.record_name, record, new) == new:
+                break
+        return before
+
+    def _rests_s(self, standing: Standing) -> float:
         """Until the first key that rests or is set aside comes back."""
-        backs = (max(m.state.rests_until, m.state.aside_until) for m in self._members.values())
-        return min((back - now for back in backs if back > now), default=math.inf)
+        states = [_of(standing, member) for member in self._members.values()]
+        backs = [max(state.rests_until, state.aside_until) for state in states]
+        return min((back - standing.now for back in backs if back > standing.now), default=math.inf)
 
     def __repr__(self) -> str:
-        return f"KeyPool({self._provider}: {self.available} of {self.total} available)"
+        return f"KeyPool({self._provider}: {self.total} keys)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    position: int
-    key: KeyConfig
-    state: KeyState
+def _of(standing: Standing, member: Member) -> Known:
+    return standing.keys.get(member.digest, UNKNOWN)
 
 
-def _members(config: ProviderConfig, states: KeyStates) -> dict[int, _Member]:
-    members: dict[Secret, _Member] = {}
-    for position, key in enumerate(config.keys):
-        if key.key and key.key not in members:
-            members[key.key] = _Member(position, key, states.of(config.name, key.key))
-    kept = list(members.values())
-    return {m.position: m for m in (kept if config.pooling.enabled else kept[:1])}
+def _is_usable(standing: Standing, member: Member) -> bool:
+    state = standing.keys.get(member.digest)
+    return state is None or max(state.rests_until, state.aside_until) <= standing.now
 
 
-def _is_usable(state: KeyState, now: float) -> bool:
-    return state.rests_until <= now and state.aside_until <= now
+def _drawn(member: Member) -> float:
+    """Sorted by this, keys come in an order that is random by weight (Efraimidis, Spirakis)."""
+    drawn: float = _RANDOM.random() ** (1 / max(member.key.weight, 1))
+    return drawn

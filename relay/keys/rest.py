@@ -7,15 +7,13 @@ https://docs.claude.com/en/api/rate-limits
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from relay.limits.learned import learned
+
 _NUMBER: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
-_RFC_3339: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-_KINDS: Final = ("requests", "tokens", "input-tokens", "output-tokens")
 
 # A `Retry-After` of 0 or less says "at once" to a key that was refused a moment ago.
 _LEAST_S: Final = 1.0
@@ -39,16 +37,6 @@ def rest_s(
     if asked is None:
         asked = _until_reset(fields, now_wall)
     return min(default_s if asked is None else asked, max_s)
-
-
-def exhausted_s(
-    headers: Mapping[str, str] | Sequence[tuple[str, str]], *, now_wall: float, max_s: float
-) -> float:
-    """Seconds until the reset of a limit that is used up, 0 where none is (behaviour 9.4).
-
-    For answers of any status: a key whose last answer says `remaining: 0` rests until then.
-    """
-    return min(_until_reset(_first_values(headers), now_wall) or 0.0, max_s)
 
 
 def _first_values(headers: Mapping[str, str] | Sequence[tuple[str, str]]) -> Mapping[str, str]:
@@ -75,21 +63,7 @@ def _retry_after(value: str, now_wall: float) -> float | None:
 
 def _until_reset(fields: Mapping[str, str], now_wall: float) -> float | None:
     """Until every limit that has nothing left is full again; None where none says so."""
-    waits = [
-        wait_s
-        for kind in _KINDS
-        if _number(fields.get(f"anthropic-ratelimit-{kind}-remaining", "")) == 0
-        and (wait_s := _ahead_s(fields.get(f"anthropic-ratelimit-{kind}-reset", ""), now_wall)) > 0
-    ]
-    return max(waits, default=None)
-
-
-def _ahead_s(moment: str, now_wall: float) -> float:
-    if not _RFC_3339.fullmatch(moment):
-        return 0.0
-    with suppress(ValueError, OverflowError):
-        return datetime.fromisoformat(moment.upper()).timestamp() - now_wall
-    return 0.0
+    return learned(list(fields.items()), now_wall=now_wall).exhausted_s or None
 
 
 def _number(value: str) -> float | None:

@@ -78,6 +78,7 @@ class LmdbStore(Steps):
     def __init__(
         self, folder: Path, map_bytes: int = MAP_BYTES, clock: Clock | None = None
     ) -> None:
+        super().__init__()
         self._folder = folder
         self._map_bytes = map_bytes
         self.most_pages = int(map_bytes * _ROOM) // PAGE_BYTES
@@ -107,10 +108,14 @@ class LmdbStore(Steps):
 
     take = _mended(Steps.take)
     settle = _mended(Steps.settle)
+    bound = _mended(Steps.bound)
+    renew = _mended(Steps.renew)
     hold = _mended(Steps.hold)
     let_go = _mended(Steps.let_go)
     count = _mended(Steps.count)
     swap = _mended(Steps.swap)
+    look = _mended(Steps.look)
+    loads = _mended(Steps.loads)
     remember = _mended(Steps.remember)
     recall = _mended(Steps.recall)
     now = _mended(Steps.now)

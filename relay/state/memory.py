@@ -16,6 +16,7 @@ class MemoryStore(Steps):
     """Records in a dict; a lock makes each step one, for threads too."""
 
     def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__()
         self._table = _Records(clock or SystemClock())
         self._lock = threading.Lock()
 

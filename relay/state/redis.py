@@ -23,20 +23,35 @@ from typing import Final, cast
 
 from relay.clock import Clock, SystemClock
 from relay.secret import Secret
+from relay.state.holder import THIS_PROCESS
 from relay.state.redis_connection import LIMIT_S, Address, Broken
 from relay.state.redis_pool import Pool
 from relay.state.resp import Refusal, Reply, word
-from relay.state.store import Claim, Full, StoreAway, Taken
+from relay.state.store import (
+    HELD_S,
+    Bound,
+    Claim,
+    Full,
+    Load,
+    Looked,
+    StoreAway,
+    Taken,
+)
 
 PREFIX: Final = "cc-relay:"
+_HELD_US: Final = round(HELD_S * 1_000_000)
 
 _STEPS: Final = (
     "take",
     "settle",
+    "bound",
     "hold",
     "let_go",
+    "renew",
     "count",
     "swap",
+    "look",
+    "loads",
     "remember",
     "recall",
     "now",
@@ -69,29 +84,42 @@ class RedisStore:
         self._clock_key = self._key("clock")
         self._pool: Pool | None = None
         self._process = 0
+        self.holder = THIS_PROCESS
+        """Who takes lasting claims."""
 
-    def take(self, choices: Sequence[Sequence[Claim]]) -> Taken | Full:
+    def take(self, choices: Sequence[Sequence[Claim]], *, by_room: bool = False) -> Taken | Full:
         """As `Store.take`."""
-        keys, arguments = [self._clock_key], []
+        keys = [self._clock_key]
+        arguments = [_number(int(by_room)), _number(self.holder.number), _number(_HELD_US)]
         for claims in choices:
             arguments.append(_number(len(claims)))
             for claim in claims:
-                keys.append(self._key(f"w:{claim.name}"))
-                arguments += (_number(claim.amount), _number(claim.limit))
-        choice, number = cast(list[int], self._run("take", keys, arguments))
+                keys.append(self._claim_key(claim))
+                arguments += map(_number, (claim.amount, claim.limit, int(claim.lasting)))
+        choice, found = cast(tuple[int, int | bytes], self._run("take", keys, arguments))
         if choice < 0:
-            return Full(float(number))
-        return Taken(choice, tuple(choices[choice]), number)
+            return Full(float(found))
+        return Taken(choice, tuple(choices[choice]), int(found))
 
     def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
         """As `Store.settle`."""
-        keys, arguments = [self._clock_key], [_number(taken.second)]
+        keys = [self._clock_key]
+        arguments = [_number(taken.second), _number(self.holder.number)]
         for claim, amount in zip(taken.claims, amounts, strict=True):
             if amount != claim.amount:
-                keys.append(self._key(f"w:{claim.name}"))
-                arguments.append(_number(amount - claim.amount))
+                keys.append(self._claim_key(claim))
+                arguments += map(_number, (amount - claim.amount, int(claim.lasting)))
         if len(keys) > 1:
             self._run("settle", keys, arguments)
+
+    def bound(self, bounds: Mapping[str, Bound]) -> None:
+        """As `Store.bound`."""
+        keys, arguments = [self._clock_key], []
+        for name, bound in bounds.items():
+            keys.append(self._key(f"w:{name}"))
+            arguments += [_number(bound.left), word(repr(bound.until).encode())]
+        if arguments:
+            self._run("bound", keys, arguments)
 
     def hold(self, name: str, limit: int, ttl_s: float) -> str | None:
         """As `Store.hold`."""
@@ -102,18 +130,40 @@ class RedisStore:
 
     def let_go(self, name: str, token: str) -> None:
         """As `Store.let_go`."""
-        self._run(
-            "let_go", [self._key(f"p:{name}")], [word(token.encode("utf-8", "surrogatepass"))]
-        )
+        self._run("let_go", [self._key(f"p:{name}")], [_token(token)])
 
-    def count(self, name: str, step: int = 1) -> int:
+    def renew(self, lasting: Sequence[str], places: Mapping[str, str], ttl_s: float) -> None:
+        """As `Store.renew`."""
+        keys = [self._clock_key, *(self._key(f"l:{name}") for name in lasting)]
+        keys += [self._key(f"p:{name}") for name in places]
+        arguments = [_number(round(ttl_s * 1_000_000)), _number(self.holder.number)]
+        arguments += [_number(len(lasting)), *(_token(token) for token in places.values())]
+        if len(keys) > 1:
+            self._run("renew", keys, arguments)
+
+    def count(self, name: str, step: int = 1, within: str = "") -> int:
         """As `Store.count`."""
-        return int(cast(bytes, self._run("count", [self._key(f"c:{name}")], [_number(step)])))
+        inside = word(within.encode("utf-8", "surrogatepass"))
+        found = self._run("count", [self._key(f"c:{name}")], [_number(step), inside])
+        return int(cast(bytes, found))
 
     def swap(self, name: str, old: bytes | None, new: bytes | None) -> bytes | None:
         """As `Store.swap`."""
         arguments = [*_optional(old), *_optional(new)]
         return cast(bytes | None, self._run("swap", [self._key(f"s:{name}")], arguments))
+
+    def look(self, names: Sequence[str]) -> Looked:
+        """As `Store.look`."""
+        keys = [self._clock_key, *(self._key(f"s:{name}") for name in names)]
+        now, records = cast(list[object], self._run("look", keys, []))
+        return Looked(cast(int, now) / 1_000_000, cast(list[bytes | None], records))
+
+    def loads(self, names: Sequence[str]) -> list[Load]:
+        """As `Store.loads`."""
+        keys = [self._clock_key, *(self._key(f"l:{name}") for name in names)]
+        found = cast(list[int], self._run("loads", keys, []))
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return [Load(count, at / 1_000_000) for count, at in pairs]
 
     def remember(self, facts: Mapping[str, bytes], ttl_s: float) -> None:
         """As `Store.remember`."""
@@ -170,6 +220,9 @@ class RedisStore:
             self._pool, self._process = Pool(self._address, self._clock), process
         return self._pool
 
+    def _claim_key(self, claim: Claim) -> bytes:
+        return self._key(f"l:{claim.name}" if claim.lasting else f"w:{claim.name}")
+
     def _key(self, name: str) -> bytes:
         return word(f"{self._prefix}{name}".encode("utf-8", "surrogatepass"))
 
@@ -180,10 +233,14 @@ def _scripts() -> Mapping[str, _Script]:
     def text(name: str) -> bytes:
         return (folder / f"{name}.lua").read_bytes()
 
-    shared = {step: text("clock") for step in ("take", "settle", "hold", "now")}
-    for step in ("take", "settle"):
+    shared = dict.fromkeys(_STEPS, b"")
+    for step in ("take", "settle", "bound", "hold", "renew", "look", "loads", "now"):
+        shared[step] += text("clock")
+    for step in ("take", "settle", "bound"):
         shared[step] += text("window")
-    return {step: _script(shared.get(step, b"") + text(step)) for step in _STEPS}
+    for step in ("take", "settle", "renew", "loads"):
+        shared[step] += text("marks")
+    return {step: _script(shared[step] + text(step)) for step in _STEPS}
 
 
 def _script(text: bytes) -> _Script:
@@ -196,6 +253,10 @@ def _script(text: bytes) -> _Script:
 
 def _number(number: int) -> bytes:
     return word(b"%d" % number)
+
+
+def _token(token: str) -> bytes:
+    return word(token.encode("utf-8", "surrogatepass"))
 
 
 def _optional(value: bytes | None) -> Iterable[bytes]:

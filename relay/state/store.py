@@ -1,9 +1,11 @@
 """Store: what the workers of one relay share, as a few atomic steps.
 
-    take ──► exchange ──► settle            windows: so much in any minute
+    take ──► exchange ──► settle            windows: so much in any minute; marks: so much at once
+    bound                                   what an upstream says is left of a window
     hold ──► exchange ──► let_go            places: so many at once
+    renew                                   what a living worker holds lasts longer
     count                                   counters
-    swap                                    a small record, compared and set
+    swap, look                              small records, compared and set
     remember, recall                        facts that run out
 
 Each step is one round trip, all or nothing, and is never half seen by another process. None
@@ -16,23 +18,27 @@ after the time they were given. Time is the store's own, one clock for all who s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 WINDOW_S: Final = 60
 """The length of a window. It is counted in whole seconds and looks back over a second more, so
 that in *any* sixty seconds no more than the limit starts."""
 
+HELD_S: Final = 45.0
+"""How long a mark of a lasting claim stays without `renew`."""
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+
+class Claim(NamedTuple):
     """`amount` of what the window `name` lets through in a minute; `limit` 0: counted only.
 
-    Within one choice each window is claimed once.
+    `lasting`: it counts from `take` until it is settled instead, however long that is. Such names
+    are other names than those of windows. Within one choice each name is claimed once.
     """
 
     name: str
     amount: int
     limit: int = 0
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class Taken:
     claims: tuple[Claim, ...]
     second: int
     """The second of the store in which they count."""
+    is_local: bool = False
+    """Counted by this process alone, because the store was away (`relay.state.shared`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,29 @@ class Full:
     wait_s: float
 
 
+class Bound(NamedTuple):
+    """No more than `left` of a window starts before `until`, in Unix seconds of the store."""
+
+    left: int
+    until: float
+
+
+class Load(NamedTuple):
+    """What lasting claims by one name amount to."""
+
+    held: int
+    taken_at: float
+    """When the last one was taken, in Unix seconds of the store; 0 if there was none."""
+
+
+class Looked(NamedTuple):
+    """Records at one moment."""
+
+    now: float
+    """The store's Unix seconds."""
+    records: list[bytes | None]
+
+
 class StoreAway(Exception):
     """The store does not answer. Whoever asked goes on without (behaviour 9.8)."""
 
@@ -60,17 +91,32 @@ class StoreAway(Exception):
 class Store(Protocol):
     """The steps. Each may raise `StoreAway`; then nothing is known to have happened."""
 
-    def take(self, choices: Sequence[Sequence[Claim]]) -> Taken | Full:
+    def take(self, choices: Sequence[Sequence[Claim]], *, by_room: bool = False) -> Taken | Full:
         """Count the claims of the first choice of which every window has room.
 
         A claim that is larger than its limit has room in an empty window (behaviour 9.3).
+
+        `by_room`: of all choices with room, the one with the greatest free share. A choice's share
+        is the smallest of (room left / limit) over its windows with a limit, 1 if it has none; what
+        a bound leaves is room, too. Ties go to the least counted by lasting claims, then by the
+        first claim, then to the first.
         """
         ...
 
     def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
         """Put `amounts` in the place of what `taken` claimed, claim by claim.
 
-        They count in the second in which it was taken; after a minute it makes no difference.
+        They count in the second in which it was taken; after a minute it makes no difference. A
+        lasting claim is settled once, with 0; a second time would free what others hold.
+        """
+        ...
+
+    def bound(self, bounds: Mapping[str, Bound]) -> None:
+        """Let no more through these windows than said, beside what their limits say.
+
+        A bound takes the place of an earlier one, and lasts for a week at most. What is claimed
+        afterwards is taken off it, and settled with it from the next second on. A claim larger than
+        its limit has room, in an empty window, while anything is left.
         """
         ...
 
@@ -82,8 +128,17 @@ class Store(Protocol):
         """Free a place. A token that has run out changes nothing."""
         ...
 
-    def count(self, name: str, step: int = 1) -> int:
-        """Add to a counter, from 0; what it said before."""
+    def renew(self, lasting: Sequence[str], places: Mapping[str, str], ttl_s: float) -> None:
+        """Let the lasting claims of this process by these names, and places by name and token, last
+        for `ttl_s` from now. What has run out meanwhile stays so.
+        """
+        ...
+
+    def count(self, name: str, step: int = 1, within: str = "") -> int:
+        """Add to a counter, from 0; what it said before.
+
+        It begins anew when `within` is not what it was the last time.
+        """
         ...
 
     def swap(self, name: str, old: bytes | None, new: bytes | None) -> bytes | None:
@@ -92,6 +147,14 @@ class Store(Protocol):
         The caller has won when that is `new`; of two with the same `new` both have, so whoever must
         be the only one puts a mark of its own into the record.
         """
+        ...
+
+    def look(self, names: Sequence[str]) -> Looked:
+        """The records by these names, as `swap` has left them, and the time."""
+        ...
+
+    def loads(self, names: Sequence[str]) -> list[Load]:
+        """What lasting claims by these names amount to."""
         ...
 
     def remember(self, facts: Mapping[str, bytes], ttl_s: float) -> None:

@@ -1,66 +1,133 @@
 """Window: how much was counted in each of the last seconds, as a record of fixed length.
 
-One cell a second, in a ring: the cell of second `s` is `s % CELLS`. A sum over the current second
-and the sixty before it is never less than what any sixty seconds hold.
+    second, counted, left, since, until | a cell for each second, in a ring
+
+The cell of second `s` is `s % CELLS`. A sum over the current second and the sixty before it is
+never less than what any sixty seconds hold. The sum is kept beside the cells, so that a step
+touches only those of the seconds that have passed.
+
+`left` is what a `Bound` of the second `since` lets through before `until`; below 0 where a claim
+larger than its limit was let through.
 """
 
 import struct
 from typing import Final
 
-from relay.state.store import WINDOW_S
+from relay.state.store import WINDOW_S, Bound
 
 CELLS: Final = WINDOW_S + 1
-_RECORD: Final = struct.Struct(f"<q{CELLS}q")
+_HEAD: Final = struct.Struct("<qqqqd")
+_CELL: Final = struct.Struct("<q")
+_SIZE: Final = _HEAD.size + CELLS * _CELL.size
+_NO_CELLS: Final = bytes(CELLS * _CELL.size)
+_NO_BOUND: Final = (0, 0, 0.0)
+# What an upstream says may be anything. So much fits into a record, and is exact in Lua.
+_MOST: Final = 2**53
+_LONGEST_S: Final = 7 * 86400.0
 
 
 class Window:
     """One window at one second of the store."""
 
-    __slots__ = ("_cells", "second")
+    __slots__ = ("_cells", "_left", "_since", "_until", "counted", "second")
 
     def __init__(self, record: bytes | None, second: int) -> None:
         """Read a record (None: a new window) and move on to `second`; it never moves back."""
-        if record is None or len(record) != _RECORD.size:
-            self.second, self._cells = second, [0] * CELLS
+        if record is None or len(record) != _SIZE:
+            self.second, self.counted = second, 0
+            self._left, self._since, self._until = _NO_BOUND
+            self._cells = bytearray(_NO_CELLS)
             return
-        self.second, *self._cells = _RECORD.unpack(record)
-        self._move_to(second)
+        head = _HEAD.unpack_from(record)
+        self.second, self.counted, self._left, self._since, self._until = head
+        self._cells = bytearray(record[_HEAD.size :])
+        if second > self.second:
+            self._move_to(second)
 
     def record(self) -> bytes:
         """The same as bytes."""
-        return _RECORD.pack(self.second, *self._cells)
+        head = (self.second, self.counted, self._left, self._since, self._until)
+        return _HEAD.pack(*head) + self._cells
 
-    @property
-    def counted(self) -> int:
-        """What counts at this second."""
-        return sum(self._cells)
+    def lasts_s(self, now: float) -> float:
+        """How long the record says anything."""
+        return max(CELLS, self._until - now)
 
-    def has_room(self, amount: int, limit: int) -> bool:
-        """Whether `amount` more stays within `limit`; in an empty window anything does."""
-        counted = self.counted
-        return limit <= 0 or counted + amount <= limit or counted == 0
+    def bound(self, bound: Bound) -> None:
+        """Let no more through than that, in the place of an earlier bound."""
+        self._left = min(max(bound.left, 0), _MOST)
+        self._since, self._until = self.second, min(bound.until, self.second + _LONGEST_S)
 
-    def wait_s(self, amount: int, limit: int) -> int:
-        """Seconds until that is so, if nothing more is counted."""
+    def has_room(self, amount: int, limit: int, now: float) -> bool:
+        """Whether `amount` more stays within limit and bound; in an empty window anything does."""
+        if limit > 0 and self.counted and self.counted + amount > limit:
+            return False
+        return not self._until > now or self._is_left(amount, limit)
+
+    def share(self, limit: int, now: float) -> float:
+        """Which part of the limit is left; 1 without a limit."""
         if limit <= 0:
-            return 0
+            return 1.0
+        room = limit - self.counted
+        if self._until > now:
+            room = min(room, max(self._left, 0))
+        return room / limit
+
+    def wait_s(self, amount: int, limit: int, now: float) -> float:
+        """Seconds until there is room, if nothing more is counted."""
+        wait_s = self._window_wait_s(amount, limit)
+        if self._until > now and not self._is_left(amount, limit):
+            return max(wait_s, self._until - now)
+        return wait_s
+
+    def add(self, amount: int) -> None:
+        """Count `amount` now."""
+        if self._until > self.second:
+            self._left -= amount
+        self._count(amount, self.second)
+
+    def settle(self, change: int, second: int) -> None:
+        """Count so much more, or less than nothing more, for a claim of that second."""
+        if second > self._since and self._until > self.second:
+            self._left -= change
+        self._count(change, second)
+
+    def _count(self, amount: int, second: int) -> None:
+        """In a second that still counts; a second never holds less than nothing."""
+        if self.second - CELLS < second <= self.second:
+            place = second % CELLS * _CELL.size
+            (before,) = _CELL.unpack_from(self._cells, place)
+            after = max(before + amount, 0)
+            _CELL.pack_into(self._cells, place, after)
+            self.counted += after - before
+
+    def _is_left(self, amount: int, limit: int) -> bool:
+        """Whether the bound leaves so much; it does not ask whether the window is empty."""
+        return amount <= max(self._left, 0) or (0 < limit < amount and self._left > 0)
+
+    def _window_wait_s(self, amount: int, limit: int) -> int:
         left = self.counted
+        if limit <= 0 or not left or left + amount <= limit:
+            return 0
         for age in range(CELLS, 0, -1):  # the oldest second runs out first
-            if left + amount <= limit or left == 0:
+            if left + amount <= limit or not left:
                 return CELLS - age
-            left -= self._cells[(self.second + 1 - age) % CELLS]
+            left -= self._cell((self.second + 1 - age) % CELLS)
         return CELLS
 
-    def add(self, amount: int, second: int) -> None:
-        """Count `amount`, which may be negative, in a second that still counts; never below 0."""
-        if self.second - CELLS < second <= self.second:
-            cell = second % CELLS
-            self._cells[cell] = max(self._cells[cell] + amount, 0)
+    def _cell(self, number: int) -> int:
+        cell: int = _CELL.unpack_from(self._cells, number * _CELL.size)[0]
+        return cell
 
     def _move_to(self, second: int) -> None:
-        passed = second - self.second
-        if passed <= 0:
-            return
-        for step in range(1, min(passed, CELLS) + 1):
-            self._cells[(self.second + step) % CELLS] = 0
+        if second - self.second >= CELLS:
+            self._cells[:] = _NO_CELLS
+            self.counted = 0
+        elif self.counted:
+            for passed in range(self.second + 1, second + 1):
+                place = passed % CELLS * _CELL.size
+                (gone,) = _CELL.unpack_from(self._cells, place)
+                if gone:
+                    self.counted -= gone
+                    _CELL.pack_into(self._cells, place, 0)
         self.second = second

@@ -78,7 +78,7 @@ def providers() -> PreparedResponse:
     """List the enabled providers, without their credentials."""
     begun = _begun()
     _admit(begun, headers_of(begun.environ))
-    rows = provider_rows(begun.runtime.config.providers)
+    rows = provider_rows(begun.runtime.config.providers, down=begun.runtime.down())
     return _listed({"object": "list", "data": rows}, begun)
 
 

@@ -20,10 +20,10 @@ from relay.exchange.inbound import MESSAGES, Inbound
 from relay.exchange.lasting import Lasting, Running
 from relay.exchange.reply import Reply
 from relay.exchange.settle import Settlement
-from relay.keys.pool import KeyStates
 from relay.limits.slots import Slots
 from relay.runtime import Runtime
-from relay.secret import Secret
+from relay.state.memory import MemoryStore
+from relay.state.shared import SharedStore
 from relay.stream.disconnect import Absent, ClientWatch, Presence
 from tests.scripted.client import MSG
 
@@ -107,9 +107,9 @@ class Driven:
     ) -> None:
         self._folder = folder
         self.clock = LeapingClock()
-        self.lasting = Lasting(
+        self.lasting = Lasting.of(
             clock=self.clock,
-            keys=KeyStates(),
+            store=SharedStore(MemoryStore(self.clock)),
             slots=Slots(folder / "slots"),
             watch=ClientWatch(self.clock),
             running=Running(capacity=100),
@@ -124,6 +124,7 @@ class Driven:
 
     def close(self) -> None:
         self.runtime.close()
+        self.lasting.close()
 
     def begin(
         self,
@@ -185,7 +186,9 @@ class Driven:
 
     def in_flight(self, provider: str, key: str) -> int:
         """How many leases of a key are out."""
-        return self.lasting.keys.of(provider, Secret(key)).in_flight
+        settings = next(c for c in self.runtime.config.providers if c.name == provider)
+        position = [str(each.key.reveal()) for each in settings.keys].index(key)
+        return self.lasting.running.attempts[f"{provider}/{position}"]
 
 
 def _loaded(folder: Path, settings: Mapping[str, Any]) -> Config:

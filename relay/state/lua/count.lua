@@ -1,5 +1,14 @@
--- KEYS: the counter. ARGV: the step. Returns what it said before: as text, for it has 64 bits.
-local before = redis.call('GET', KEYS[1]) or '0'
-redis.call('INCRBY', KEYS[1], ARGV[1])
+-- KEYS: the counter, a hash. ARGV: the step, and within what it counts; within something else it
+-- begins anew. Returns what it said before: as text, for it has 64 bits.
+local found = redis.call('HMGET', KEYS[1], 'number', 'within')
+local before = found[1] or '0'
+if (found[2] or '') ~= ARGV[2] then
+  redis.call('DEL', KEYS[1])
+  before = '0'
+end
+redis.call('HINCRBY', KEYS[1], 'number', ARGV[1])
+if ARGV[2] ~= '' then
+  redis.call('HSET', KEYS[1], 'within', ARGV[2])
+end
 redis.call('EXPIRE', KEYS[1], 7 * 86400)
 return before

@@ -1,0 +1,155 @@
+"""The account of one attempt: what it holds, and what its outcome teaches everybody.
+
+    begin ──► answered ──► failed | refused | ended | dropped
+      lease, permit, load     lease settled, breaker told, key judged: once, whatever happens
+
+The lease knows its key's minute, the permit the provider's breaker, the load how many exchanges the
+provider has. Called from wherever an attempt can end: before commit by `attempt`, after it by the
+body's end.
+"""
+
+from collections.abc import Sequence
+
+from relay.breaker.breaker import Permit
+from relay.breaker.classify import Counts, Scope, Verdict
+from relay.exchange.exchange import Exchange
+from relay.exchange.key_judge import KeyJudge
+from relay.exchange.ordering import load_name
+from relay.exchange.outbound import Credential
+from relay.exchange.standing import Standing
+from relay.exchange.upstream import Upstream
+from relay.limits.kinds import A_REQUEST, NOTHING, Amounts
+from relay.messages.usage import NO_USAGE, Usage
+from relay.state.store import Claim, Full, Taken
+
+Headers = Sequence[tuple[str, str]]
+
+_NEVER_SENT = frozenset({Scope.NETWORK, Scope.OURSELVES})
+
+
+class Account:
+    """Opened before anything is sent. Every method but `answered` closes it; the first counts."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        upstream: Upstream,
+        credential: Credential,
+        permit: Permit,
+        standing: Standing,
+    ) -> None:
+        self.upstream = upstream
+        self.credential = credential
+        self.standing = standing
+        """As it was before anything was sent."""
+        self._exchange = exchange
+        self._permit = permit
+        self._lasting = exchange.means.lasting
+        self._model = ""
+        lease = credential.lease
+        self._lease = lease
+        self._key = KeyJudge(exchange.means, upstream, lease, standing) if lease else None
+        self._load = self._loaded()
+        self._closed = False
+        self._id = lease.id if lease else upstream.name
+        self._lasting.running.begin(self._id)
+        keeper = self._lasting.keeper
+        if lease and lease.in_flight:
+            keeper.claim(lease.in_flight)
+        if permit.place is not None:
+            keeper.place(permit)
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether what the answer says of limits is about keys of ours, not about the client."""
+        return self.credential.is_ours and self.upstream.pool.total > 1
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether a limit on tokens is counted for it."""
+        return self._lease is not None and self.upstream.pool.counts_tokens(
+            self.standing.keys(self.upstream)
+        )
+
+    def sends(self, model: str) -> None:
+        """The model's name as it is sent."""
+        self._model = model
+
+    def answered(self, headers: Headers) -> None:
+        """What every answer teaches, whatever becomes of it."""
+        if self._key is not None:
+            self._key.learn(headers)
+
+    def rests_s(self, headers: Headers) -> float | None:
+        """How long the key rests if this is its 429; None where the credential is not ours."""
+        return self._key.rest_s(headers) if self._key is not None else None
+
+    def failed(self, verdict: Verdict, reason: str, headers: Headers = ()) -> None:
+        """It did not become the client's answer, or was judged without being looked into."""
+        if self._closed:
+            return
+        if self._key is not None:
+            self._key.failed(verdict, headers)
+        self._close(_used_by(verdict), verdict.counts, reason)
+
+    def ended(self, verdict: Verdict, reason: str, usage: Usage) -> None:
+        """A body that was committed has ended; `verdict` judges its status and its end."""
+        if self._closed:
+            return
+        seen = usage != NO_USAGE
+        if seen and usage.output_tokens:
+            self._lasting.outputs.seen(self.upstream.name, self._model, usage.output_tokens)
+        if (
+            self._key is not None
+            and verdict.counts is Counts.SUCCESS
+            and verdict.scope is Scope.NONE
+        ):
+            self._key.worked()
+        self._close(Amounts.used(usage) if seen else None, verdict.counts, reason)
+
+    def dropped(self, *, sent: bool = True) -> None:
+        """The client left, or another attempt was faster: nobody is to blame.
+
+        Without `sent` the upstream never had it.
+        """
+        if not self._closed:
+            self._close(None if sent else NOTHING, Counts.NEUTRAL, "")
+
+    def _close(self, used: Amounts | None, counts: Counts, reason: str) -> None:
+        self._closed = True
+        self._lasting.running.finish(self._id)
+        keeper = self._lasting.keeper
+        if self._load is not None:
+            keeper.unclaim(self._load.claims[0].name)
+            self._lasting.store.settle(self._load, (0,))
+        if self._lease is not None:
+            if self._lease.in_flight:
+                keeper.unclaim(self._lease.in_flight)
+            self._lease.settle(used)
+        keeper.free(self._permit)
+        match counts:
+            case Counts.SUCCESS:
+                self._permit.success()
+            case Counts.FAILURE:
+                self._permit.failure(reason)
+            case Counts.NEUTRAL:
+                self._permit.neutral()
+
+    def _loaded(self) -> Taken | None:
+        if self._exchange.means.config.routing.strategy != "least_loaded":
+            return None
+        name = load_name(self.upstream.name)
+        taken = self._lasting.store.take([[Claim(name, 1, lasting=True)]])
+        if isinstance(taken, Full):
+            return None
+        self._lasting.keeper.claim(name)
+        return taken
+
+
+def _used_by(verdict: Verdict) -> Amounts | None:
+    """What a failed attempt has used of its key's minute; None: as it was claimed."""
+    if verdict.scope in _NEVER_SENT:
+        return NOTHING
+    if verdict.scope is Scope.AMBIGUOUS:  # it may have been acted on
+        return None
+    return A_REQUEST

@@ -1,0 +1,65 @@
+"""Marks: what lasting claims by one name amount to, each process with its own sum and its end.
+
+    taken_at | holder, count, end | holder, count, end | …
+
+A process renews the end of its sum while it lives; what a dead one held runs out with it.
+"""
+
+import struct
+from typing import Final
+
+_HEAD: Final = struct.Struct("<d")
+_MARK: Final = struct.Struct("<qqd")
+# Nobody knows when somebody ends; asking again so soon costs little.
+_WAIT_S: Final = 1.0
+
+
+class Marks:
+    """The marks of one name that have not run out."""
+
+    __slots__ = ("_held", "counted", "taken_at")
+
+    def __init__(self, record: bytes | None, now: float) -> None:
+        """Read a record; None: nothing is held."""
+        self._held: dict[int, tuple[int, float]] = {}
+        self.taken_at = 0.0
+        self.counted = 0
+        if record:
+            (self.taken_at,) = _HEAD.unpack_from(record)
+            for holder, count, end in _MARK.iter_unpack(record[_HEAD.size :]):
+                if end > now:
+                    self._held[holder] = count, end
+                    self.counted += count
+
+    def record(self) -> bytes:
+        """The same as bytes."""
+        marks = [_MARK.pack(holder, *held) for holder, held in self._held.items()]
+        return _HEAD.pack(self.taken_at) + b"".join(marks)
+
+    def has_room(self, amount: int, limit: int, _now: float) -> bool:
+        """Whether `amount` more stays within the limit."""
+        return limit <= 0 or self.counted + amount <= limit
+
+    def wait_s(self, _amount: int, _limit: int, _now: float) -> float:
+        """Seconds after which it is worth asking again."""
+        return _WAIT_S
+
+    def add(self, holder: int, amount: int, now: float, ttl_s: float) -> None:
+        """Count `amount` more for this holder, and give all it has a new end."""
+        count, _ = self._held.get(holder, (0, 0.0))
+        self._held[holder] = count + amount, now + ttl_s
+        self.counted += amount
+        self.taken_at = now
+
+    def take_off(self, holder: int, amount: int) -> None:
+        """Count less for it; what has run out is not there any more."""
+        count, end = self._held.pop(holder, (0, 0.0))
+        left = max(count - amount, 0)
+        self.counted += left - count
+        if left:
+            self._held[holder] = left, end
+
+    def renew(self, holder: int, end: float) -> None:
+        """Let what it holds last until then."""
+        if holder in self._held:
+            self._held[holder] = self._held[holder][0], end
