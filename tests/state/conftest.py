@@ -5,7 +5,15 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"tests.state.{name}"
-        for name in ("window_steps", "place_steps", "record_steps", "minute_steps")
+        for name in (
+            "window_steps",
+            "bound_steps",
+            "room_steps",
+            "mark_steps",
+            "place_steps",
+            "record_steps",
+            "minute_steps",
+        )
     )
 )
 

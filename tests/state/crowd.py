@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
-from relay.state.store import Claim, Store, Taken
+from relay.state.store import Claim, Full, Store, Taken
 
 SIZE = 3
 ROOM = 600
 PLACES = 60
+AT_ONCE = 2
 COUNTS = 150
 SWAPS = 50
 # Whoever waits for the others, or for a turn, gives up.
@@ -28,6 +29,8 @@ class Gains:
 
     taken: int
     places: Sequence[str]
+    together: Sequence[int]
+    """How much was held by lasting claims: while it held one itself, and after it was settled."""
     counted: Sequence[int]
     swapped: Sequence[int]
 
@@ -44,8 +47,18 @@ def join(opening: Callable[[], Store], me: int) -> Gains:
     while isinstance(store.take([[Claim("all", 1), Claim("window", 1, ROOM)]]), Taken):
         taken += 1
     places = list(iter(lambda: store.hold("places", PLACES, PATIENCE_S), None))
+    together = [held for _ in range(COUNTS) for held in _lasting(store, until)]
     counted = [store.count("counter") for _ in range(COUNTS)]
-    return Gains(taken, places, counted, list(_raise_number(store, me, until)))
+    return Gains(taken, places, together, counted, list(_raise_number(store, me, until)))
+
+
+def _lasting(store: Store, until: float) -> Iterator[int]:
+    """Take one of a few at once, and settle it; yields how many there are meanwhile."""
+    while isinstance(taken := store.take([[Claim("few", 1, AT_ONCE, lasting=True)]]), Full):
+        assert time.monotonic() < until, "no turn came"
+    yield store.loads(["few"])[0].held
+    store.settle(taken, [0])
+    yield store.loads(["few"])[0].held
 
 
 def _raise_number(store: Store, me: int, until: float) -> Iterator[int]:

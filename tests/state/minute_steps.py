@@ -2,8 +2,10 @@
 
 import pytest
 
-from relay.state.store import Claim, Full, Store
+from relay.state.store import HELD_S, Bound, Claim, Full, Load, Store
+from tests.state.bound_steps import bound
 from tests.state.given import GivenClock, Later, SetClock
+from tests.state.mark_steps import held, lasting
 from tests.state.window_steps import all_counted, counted, takes
 
 DAY_S = 86400.0
@@ -75,6 +77,111 @@ class MinuteSteps(GivenClock):
         store.settle(taken, [amount])
 
         assert counted(store, "w") == 1
+
+    def test_what_is_claimed_after_a_bound_is_settled_with_it(
+        self, store: Store, later: Later
+    ) -> None:
+        bound(store, "w", 10)
+        later(1)
+        taken = takes(store, Claim("w", 10))
+        assert taken
+        assert not takes(store, Claim("w", 1))
+
+        store.settle(taken, [4])
+        assert takes(store, Claim("w", 6))
+
+        store.settle(taken, [20])
+        assert not takes(store, Claim("w", 1))
+
+    @pytest.mark.parametrize(("settled", "left"), [(5, 3), (8, 0), (9, 0), (50, 0)])
+    def test_what_was_let_in_whole_is_settled_with_the_bound(
+        self, store: Store, later: Later, settled: int, left: int
+    ) -> None:
+        bound(store, "w", 8, 3600)
+        later(1)
+        taken = takes(store, Claim("w", 50, 10))
+        assert taken
+
+        store.settle(taken, [settled])
+        later(61)
+
+        assert not takes(store, Claim("w", left + 1, 10))
+        assert takes(store, Claim("w", left, 10))
+
+    def test_a_bound_may_last_for_longer_than_a_minute(self, store: Store, later: Later) -> None:
+        bound(store, "w", 1, 3600)
+        assert takes(store, Claim("w", 1, 5))
+
+        later(3599.75)
+        assert store.take([[Claim("w", 1, 5)]]) == Full(0.25)
+
+        later(0.25)
+        assert takes(store, Claim("w", 5, 5))
+
+    def test_room_comes_when_a_bound_or_the_minute_is_over_whichever_is_later(
+        self, store: Store, later: Later
+    ) -> None:
+        takes(store, Claim("w", 5, 5), Claim("v", 5, 5))
+        later(21)
+        store.bound({name: Bound(0, store.now() + ends) for name, ends in (("w", 30), ("v", 50))})
+
+        waits = [store.take([[Claim(name, 1, 5)]]) for name in "wv"]
+
+        assert waits == [Full(40.0), Full(50.0)]
+
+    def test_what_is_larger_than_its_limit_waits_for_its_window_to_be_empty(
+        self, store: Store, later: Later
+    ) -> None:
+        takes(store, Claim("w", 1, 5))
+        bound(store, "w", 1, 3600)
+
+        found = store.take([[Claim("w", 9, 5)]])
+        assert found == Full(61.0)
+
+        later(61)
+        assert takes(store, Claim("w", 9, 5))
+
+    def test_a_lasting_claim_lasts_for_its_time_and_no_longer(
+        self, store: Store, later: Later
+    ) -> None:
+        takes(store, lasting("l", 1, 1))
+
+        later(HELD_S - 0.25)
+        assert not takes(store, lasting("l", 1, 1))
+
+        later(0.25)
+        assert takes(store, lasting("l", 1, 1))
+
+    def test_a_lasting_claim_lasts_as_long_as_it_is_renewed(
+        self, store: Store, later: Later
+    ) -> None:
+        taken = takes(store, lasting("l", 1, 1))
+        assert taken
+        for _ in range(200):
+            later(HELD_S - 1)
+            store.renew(["l"], {}, HELD_S)
+
+        assert not takes(store, lasting("l", 1, 1))
+        store.settle(taken, [0])
+        assert takes(store, lasting("l", 1, 1))
+
+    def test_a_process_that_takes_one_more_keeps_all_it_has(
+        self, store: Store, later: Later
+    ) -> None:
+        takes(store, lasting("l", 2))
+        later(HELD_S - 1)
+        takes(store, lasting("l", 1))
+        later(HELD_S - 1)
+
+        assert held(store, "l") == [3]
+
+    def test_when_the_last_was_taken_is_known_for_days(self, store: Store, later: Later) -> None:
+        takes(store, lasting("l", 1))
+        at = store.now()
+
+        later(6 * DAY_S)
+
+        assert store.loads(["l"]) == [Load(0, at)]
 
     def test_a_place_and_a_fact_last_as_long_as_was_said(self, store: Store, later: Later) -> None:
         store.hold("p", 1, 8 * DAY_S)

@@ -1,4 +1,4 @@
-"""What `count`, `swap`, `remember` and `recall` do in every store; names, values, its clock."""
+"""What `count`, `swap`, `look`, `remember` and `recall` do; names, values, the clock."""
 
 import time
 
@@ -27,6 +27,41 @@ class RecordSteps(Given):
 
         assert [store.count("c", step) for step in steps] == [0, 5, 3, 3, -7, 10**15 - 7]
         assert store.count("c", 0) == 10**15 - 8
+
+    def test_a_counter_begins_anew_within_something_else(self, store: Store) -> None:
+        steps = ["", "a", "a", "b", "b", "a", "", ""]
+
+        assert [store.count("c", 1, within) for within in steps] == [0, 0, 1, 0, 1, 0, 0, 1]
+
+    @pytest.mark.parametrize("within", [*NAMES[1:], "b" * 10_000])
+    def test_any_text_is_something_to_count_within(self, store: Store, within: str) -> None:
+        others = ["", f"{within} ", within[:-1], within * 2]
+
+        for other in others:
+            assert store.count("c", 5, within) == 0
+            assert store.count("c", 5, within) == 5
+            assert store.count("c", 5, other) == 0
+
+    def test_a_counter_that_is_only_read_begins_anew_too(self, store: Store) -> None:
+        store.count("c", 3, "a")
+
+        assert [store.count("c", 0, within) for within in ("a", "b", "a")] == [3, 0, 0]
+
+    def test_records_are_looked_at_in_the_order_of_their_names(self, store: Store) -> None:
+        for name in "abc":
+            store.swap(name, None, name.encode())
+        store.swap("b", b"b", None)
+        store.swap("c", b"c", b"")
+        before = store.now()
+
+        now, records = store.look(["c", "a", "missing", "b", "a"])
+
+        assert records == [b"", b"a", None, None, b"a"]
+        assert before <= now <= store.now()
+
+    def test_looking_at_nothing_tells_the_time(self, store: Store) -> None:
+        assert store.look([]).records == []
+        assert abs(store.look([]).now - time.time()) < 5
 
     def test_a_record_is_set_only_in_the_place_of_what_it_was(self, store: Store) -> None:
         assert store.swap("s", b"old", b"new") is None
@@ -111,13 +146,16 @@ class RecordSteps(Given):
             assert store.swap(name, None, b"%d" % number) == b"%d" % number
             assert store.hold(name, 1, LONG_S)
             assert takes(store, Claim(name, number, number))
+            assert takes(store, Claim(name, number, number, lasting=True))
             store.remember({name: b"%d" % number}, LONG_S)
 
         numbers = list(range(1, len(NAMES) + 1))
         assert [store.count(name, 0) for name in NAMES] == numbers
         assert [store.swap(name, None, None) for name in NAMES] == [b"%d" % n for n in numbers]
         assert [store.hold(name, 1, LONG_S) for name in NAMES] == [None] * len(NAMES)
+        assert store.look(NAMES).records == [b"%d" % n for n in numbers]
         assert [counted(store, name) for name in NAMES] == numbers
+        assert [load.held for load in store.loads(NAMES)] == numbers
         assert store.recall(NAMES) == [b"%d" % n for n in numbers]
 
     def test_a_name_in_one_step_has_nothing_to_do_with_it_in_another(self, store: Store) -> None:
@@ -125,11 +163,14 @@ class RecordSteps(Given):
 
         assert token
         assert takes(store, Claim("n", 7, 7))
+        assert takes(store, Claim("n", 9, 9, lasting=True))
         assert store.count("n", 7) == 0
         assert store.swap("n", None, b"seven") == b"seven"
         assert store.recall(["n"]) == [None]
         store.remember({"n": b"7"}, LONG_S)
         store.let_go("n", token)
+        assert [load.held for load in store.loads(["n"])] == [9]
+        assert store.look(["n"]).records == [b"seven"]
         assert (counted(store, "n"), store.count("n")) == (7, 7)
         assert store.swap("n", b"seven", None) is None
         assert store.recall(["n"]) == [b"7"]
@@ -140,6 +181,7 @@ class RecordSteps(Given):
         store.swap("s", None, value)
 
         assert store.recall(["f"]) == [value]
+        assert store.look(["s"]).records == [value]
         assert store.swap("s", value, b"next") == b"next"
 
     def test_the_clock_tells_unix_seconds_and_never_steps_back(self, store: Store) -> None:

@@ -5,12 +5,13 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 IS_INSTALLED = shutil.which("redis-server") is not None
 IS_LEFT_OUT = not IS_INSTALLED and not os.environ.get("CI")
@@ -119,3 +120,8 @@ def _free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def set_clock(client: Any, seconds: float) -> None:
+    """Make the next step happen at this moment of the store."""
+    client.set("cc-relay:clock", struct.pack("<qq", round(seconds * 1e6), -(1 << 60)))

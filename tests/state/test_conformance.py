@@ -75,6 +75,14 @@ def test_all_together_hold_as_many_places_as_there_are(gains: list[Gains]) -> No
     assert len(tokens) == len(set(tokens)) == crowd.PLACES
 
 
+def test_all_together_have_no_more_at_once_than_the_limit(gains: list[Gains]) -> None:
+    during = [held for each in gains for held in each.together[::2]]
+    after = [held for each in gains for held in each.together[1::2]]
+
+    assert 1 <= min(during) <= max(during) <= crowd.AT_ONCE
+    assert min(after) == 0
+
+
 def test_no_count_is_lost_or_told_twice(gains: list[Gains]) -> None:
     told = sorted(number for each in gains for number in each.counted)
 

@@ -103,6 +103,8 @@ def test_reading_writes_nothing(tmp_path: Path, clock: SetClock) -> None:
     for _ in range(10):
         clock.later(1.0)
         store.recall(["f"])
+        store.look(["s", "t"])
+        store.loads(["l"])
         store.now()
 
     assert _last_write(store) == before

@@ -10,7 +10,7 @@ import pytest
 from lmdb.verify import verify
 
 from relay.state.lmdb import LmdbStore
-from relay.state.store import Claim, Full, StoreAway, Taken
+from relay.state.store import HELD_S, Claim, Full, StoreAway, Taken
 from tests.state.forked import children
 from tests.state.given import SetClock
 
@@ -84,6 +84,36 @@ def test_one_who_stops_while_writing_holds_nobody_up(tmp_path: Path) -> None:
 
     clock.later(4.0)
     assert store.count("c") == 1
+    store.close()
+
+
+def test_what_a_killed_process_held_runs_out_and_the_rest_stays(tmp_path: Path) -> None:
+    clock = SetClock(time.time() + 5)
+    store = LmdbStore(tmp_path, clock=clock)
+    claims = [[Claim("l", 1, 3, lasting=True)]]
+    mine = store.take(claims)
+    assert isinstance(mine, Taken)
+
+    def take_and_stop() -> None:
+        theirs = LmdbStore(tmp_path, clock=clock)
+        assert isinstance(theirs.take(claims), Taken)
+        theirs.settle(mine, [0])  # which frees one of its own, and none of another's
+        for _ in range(2):
+            assert isinstance(theirs.take(claims), Taken)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    with children(take_and_stop) as pids:
+        os.waitpid(pids[0], os.WUNTRACED)
+        os.kill(pids[0], signal.SIGKILL)
+
+    for _ in range(4):
+        clock.later(HELD_S / 4 - 0.25)
+        store.renew(["l"], {}, HELD_S)
+    assert isinstance(store.take(claims), Full)
+    clock.later(1.0)
+    assert [load.held for load in store.loads(["l"])] == [1]
+    store.settle(mine, [0])
+    assert [load.held for load in store.loads(["l"])] == [0]
     store.close()
 
 

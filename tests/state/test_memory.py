@@ -4,69 +4,29 @@ import struct
 import time
 import tracemalloc
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
 
+from relay.state.holder import Holder
 from relay.state.memory import MemoryStore
-from relay.state.store import Claim, Full, Taken
+from relay.state.store import Bound, Claim, Full, Looked, Taken
 from tests.state.given import LONG_S, SetClock
+from tests.state.model import Bounded, Model
 
 START = 1_700_000_000.25
 DAY_S = 86400.0
 
 
-@dataclass
-class Model:
-    """What the protocol says, kept in full: nothing is summed up, dropped or packed."""
-
-    counted: dict[str, list[list[int]]] = field(default_factory=lambda: defaultdict(list))
-    places: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
-    counters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    records: dict[str, bytes | None] = field(default_factory=dict)
-    facts: dict[str, tuple[bytes, float]] = field(default_factory=dict)
-
-    def sum(self, name: str, second: int) -> int:
-        """What `second` and the sixty before it hold."""
-        return sum(amount for at, amount in self.counted[name] if second - 60 <= at <= second)
-
-    def has_room(self, claims: Sequence[Claim], second: int) -> bool:
-        sums = [(claim, self.sum(claim.name, second)) for claim in claims]
-        return all(
-            claim.limit == 0 or counted == 0 or counted + claim.amount <= claim.limit
-            for claim, counted in sums
-        )
-
-    def take(self, choices: Sequence[Sequence[Claim]], second: int) -> tuple[int, list[list[int]]]:
-        """The choice, and its entries to be settled; or the seconds to wait, and none."""
-        for number, claims in enumerate(choices):
-            if self.has_room(claims, second):
-                entries = [[second, claim.amount] for claim in claims]
-                for claim, entry in zip(claims, entries, strict=True):
-                    self.counted[claim.name].append(entry)
-                return number, entries
-        later = range(1, 62)
-        return next(
-            wait_s
-            for wait_s in later
-            if any(self.has_room(claims, second + wait_s) for claims in choices)
-        ), []
-
-    def free(self, name: str, limit: int, now: float) -> bool:
-        return sum(end > now for end in self.places[name].values()) < limit
-
-    def recall(self, name: str, now: float) -> bytes | None:
-        value, end = self.facts.get(name, (None, 0.0))
-        return value if end > now else None
-
-
 names = st.sampled_from(["a", "b", "c"])
+lasting_names = st.sampled_from(["x", "y"])
 amounts = st.integers(0, 9)
-claims = st.builds(Claim, names, amounts, st.integers(0, 12))
+claims = st.one_of(
+    st.builds(Claim, names, amounts, st.integers(0, 12), st.just(value=False)),
+    st.builds(Claim, lasting_names, st.integers(0, 2), st.integers(0, 4), st.just(value=True)),
+)
 choices = st.lists(
     st.lists(claims, max_size=3, unique_by=lambda claim: claim.name), min_size=1, max_size=3
 )
@@ -84,50 +44,72 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.clock = SetClock(START)
         self.store = MemoryStore(self.clock)
-        self.model = Model()
-        self.time = self.store.now()  # the clock steps back from what was seen only
+        self.holders = [self.store.holder, Holder()]
+        self.model = Model(self.store.now())  # the clock steps back from what was seen only
         self.given: dict[str, set[str]] = defaultdict(set)
 
-    @rule(seconds=st.sampled_from([0.25, 0.5, 1.0, 2.75, 17.0, 59.0, 60.0, 61.0, 200.0]))
+    @rule(
+        seconds=st.sampled_from([0.25, 0.5, 1.0, 2.75, 17.0, 44.75, 45.0, 59.0, 60.0, 61.0, 200.0])
+    )
     def pass_time(self, seconds: float) -> None:
         self.clock.later(seconds)
-        self.time += seconds
-        assert self.store.now() == self.time
+        self.model.now += seconds
+        assert self.store.now() == self.model.now
 
     @rule(seconds=st.sampled_from([0.5, 60.0, DAY_S]))
     def step_back(self, seconds: float) -> None:
         self.clock.set_back(seconds)
-        assert self.store.now() == self.time
+        assert self.store.now() == self.model.now
 
-    @rule(target=taken, choices=choices)
-    def take(self, choices: list[list[Claim]]) -> object:
-        found = self.store.take(choices)
+    @rule(number=st.integers(0, 1))
+    def be_another_process(self, number: int) -> None:
+        self.store.holder = self.holders[number]
 
-        expected, entries = self.model.take(choices, int(self.time))
+    @rule(target=taken, choices=choices, by_room=st.booleans())
+    def take(self, choices: list[list[Claim]], *, by_room: bool) -> object:
+        found = self.store.take(choices, by_room=by_room)
+
+        number = self.store.holder.number
+        expected, entries = self.model.take(choices, number, by_room=by_room)
         if isinstance(found, Full):
             assert (found.wait_s, []) == (expected, entries)
             return multiple()
-        assert found == Taken(expected, tuple(choices[expected]), int(self.time))
+        claims = tuple(choices[found.choice])
+        assert found == Taken(int(expected), claims, self.model.second)
         return found, entries
 
     @rule(taken=consumes(taken), data=st.data())
     def settle(self, taken: tuple[Taken, list[list[int]]], data: st.DataObject) -> None:
         of_store, entries = taken
-        for entry in entries:
-            entry[1] = data.draw(amounts)
+        settled = [0 if claim.lasting else data.draw(amounts) for claim in of_store.claims]
 
-        self.store.settle(of_store, [amount for _, amount in entries])
+        self.store.settle(of_store, settled)
+
+        for claim, entry, amount in zip(of_store.claims, entries, settled, strict=True):
+            self.model.settle(claim, entry, amount, self.store.holder.number)
+
+    @rule(name=names, left=amounts, lasts_s=st.sampled_from([-1.0, 0.0, 0.5, 20.0, 60.0, 300.0]))
+    def bound(self, name: str, left: int, lasts_s: float) -> None:
+        bound = Bound(left, self.model.now + lasts_s)
+
+        self.store.bound({name: bound})
+
+        self.model.bounds[name] = Bounded(bound, self.model.second)
+
+    @rule(names=st.lists(lasting_names, max_size=3))
+    def loads(self, names: list[str]) -> None:
+        assert self.store.loads(names) == [self.model.load(name) for name in names]
 
     @rule(target=tokens, name=names, limit=st.integers(0, 3), ttl_s=ttls)
     def hold(self, name: str, limit: int, ttl_s: float) -> object:
         token = self.store.hold(name, limit, ttl_s)
 
-        assert (token is not None) == self.model.free(name, limit, self.time)
+        assert (token is not None) == self.model.free(name, limit)
         if token is None:
             return multiple()
         assert token not in self.given[name]
         self.given[name].add(token)
-        self.model.places[name][token] = self.time + ttl_s
+        self.model.places[name][token] = self.model.now + ttl_s
         return token
 
     @rule(name=names, token=tokens)
@@ -136,11 +118,16 @@ class Machine(RuleBasedStateMachine):
 
         self.model.places[name].pop(token, None)
 
-    @rule(name=names, step=st.integers(-3, 3))
-    def count(self, name: str, step: int) -> None:
-        assert self.store.count(name, step) == self.model.counters[name]
+    @rule(lasting=st.lists(lasting_names), name=names, token=tokens, ttl_s=ttls)
+    def renew(self, lasting: list[str], name: str, token: str, ttl_s: float) -> None:
+        self.store.renew(lasting, {name: token}, ttl_s)
 
-        self.model.counters[name] += step
+        self.model.renew(lasting, self.store.holder.number, ttl_s)
+        self.model.renew_place(name, token, ttl_s)
+
+    @rule(name=names, step=st.integers(-3, 3), within=st.sampled_from(["", "", "1", "2"]))
+    def count(self, name: str, step: int, within: str) -> None:
+        assert self.store.count(name, step, within) == self.model.count(name, step, within)
 
     @rule(name=names, old=st.none() | values, new=st.none() | values)
     def swap(self, name: str, old: bytes | None, new: bytes | None) -> None:
@@ -150,18 +137,25 @@ class Machine(RuleBasedStateMachine):
             self.model.records[name] = new
         assert found == self.model.records.get(name)
 
+    @rule(names=st.lists(names, max_size=4))
+    def look(self, names: list[str]) -> None:
+        records = [self.model.records.get(name) for name in names]
+
+        assert self.store.look(names) == Looked(self.model.now, records)
+
     @rule(facts=st.dictionaries(names, values), ttl_s=ttls)
     def remember(self, facts: dict[str, bytes], ttl_s: float) -> None:
         self.store.remember(facts, ttl_s)
 
-        self.model.facts |= {name: (value, self.time + ttl_s) for name, value in facts.items()}
+        end = self.model.now + ttl_s
+        self.model.facts |= {name: (value, end) for name, value in facts.items()}
 
     @rule(names=st.lists(names, max_size=4))
     def recall(self, names: list[str]) -> None:
-        assert self.store.recall(names) == [self.model.recall(name, self.time) for name in names]
+        assert self.store.recall(names) == [self.model.recall(name) for name in names]
 
 
-Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Machine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestAnySteps = Machine.TestCase
 
 

@@ -1,4 +1,4 @@
-"""The steps as Redis runs them: the same as in `steps`, whatever happens to clock and scripts."""
+"""The steps as Redis runs them: what happens to clock, keys and scripts."""
 
 import struct
 import time
@@ -7,45 +7,14 @@ from typing import Any
 
 import pytest
 import redis
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from relay.secret import Secret
-from relay.state.memory import MemoryStore
+from relay.state.holder import THIS_PROCESS, Holder
 from relay.state.redis import RedisStore
-from relay.state.store import Claim, Full, Store, StoreAway, Taken
-from tests.state.given import SetClock
-from tests.state.redis_server import RedisServer
+from relay.state.store import HELD_S, Bound, Claim, Full, StoreAway, Taken
+from tests.state.redis_server import RedisServer, set_clock
 
 BEGIN = 1_700_000_000
-NAMES = st.sampled_from(["a", "b"])
-AMOUNTS = st.sampled_from([1, 2, 3, 7])
-CHOICES = st.lists(
-    st.lists(
-        st.builds(Claim, NAMES, AMOUNTS, st.sampled_from([0, 4, 5, 9])),
-        min_size=1,
-        max_size=2,
-        unique_by=lambda claim: claim.name,
-    ),
-    min_size=1,
-    max_size=3,
-)
-VALUES = st.none() | st.sampled_from([b"", b"1", b"\x00\r\n"])
-FACTS = st.dictionaries(NAMES, st.binary(max_size=4))
-TIMES_S = st.sampled_from([0.5, 1.0, 2.0, 30.0, 59.0, 60.0, 61.0, 130.0])
-WINDOW_STEPS = [
-    st.tuples(st.just("take"), CHOICES),
-    st.tuples(st.just("settle"), st.integers(1, 3), st.sampled_from([(0, 0), (2, 7), (9, 1)])),
-]
-OTHER_STEPS = [
-    st.tuples(st.just("hold"), NAMES, st.integers(0, 2), TIMES_S),
-    st.tuples(st.just("let_go"), st.integers(1, 3)),
-    st.tuples(st.just("count"), NAMES, st.integers(-3, 3)),
-    st.tuples(st.just("swap"), NAMES, VALUES, VALUES),
-    st.tuples(st.just("recall"), st.lists(NAMES)),
-    st.tuples(st.just("remember"), FACTS, st.just(900.0)),
-]
-LATER = st.tuples(st.just("later"), TIMES_S)
 
 
 @pytest.fixture(scope="module")
@@ -75,67 +44,6 @@ def store(reused: RedisStore, client: Any) -> RedisStore:
     return reused
 
 
-def set_clock(client: Any, seconds: float) -> None:
-    """Make the next step happen at this moment of the store."""
-    client.set("cc-relay:clock", struct.pack("<qq", round(seconds * 1e6), -(1 << 60)))
-
-
-class Run:
-    """Runs steps on one store. What is settled or let go is the last but so many it got there."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._taken: list[Taken] = []
-        self._held: list[tuple[str, str]] = []
-
-    def __call__(self, name: str, *arguments: Any) -> object:
-        if name == "settle":
-            number, amounts = arguments
-            for taken in self._taken[-number:][:1]:
-                self._store.settle(taken, amounts[: len(taken.claims)])
-            return None
-        if name == "let_go":
-            for place in self._held[-arguments[0] :][:1]:
-                self._store.let_go(*place)
-            return None
-        reply = getattr(self._store, name)(*arguments)
-        if isinstance(reply, Taken):
-            self._taken.append(reply)
-        if name == "hold" and reply:
-            self._held.append((arguments[0], reply))
-        return reply
-
-
-@settings(deadline=None, max_examples=100)
-@given(steps=st.lists(st.one_of(*WINDOW_STEPS, LATER), min_size=8, max_size=40))
-def test_windows_are_what_they_are_in_memory(
-    server: RedisServer, reused: RedisStore, steps: list[tuple[Any, ...]]
-) -> None:
-    compare(server, reused, steps)
-
-
-@settings(deadline=None, max_examples=100)
-@given(steps=st.lists(st.one_of(*OTHER_STEPS, LATER), min_size=8, max_size=40))
-def test_places_counters_and_records_are_what_they_are_in_memory(
-    server: RedisServer, reused: RedisStore, steps: list[tuple[Any, ...]]
-) -> None:
-    compare(server, reused, steps)
-
-
-def compare(server: RedisServer, reused: RedisStore, steps: list[tuple[Any, ...]]) -> None:
-    """Run the same steps at the same moments in both."""
-    clock = SetClock(float(BEGIN))
-    here, there = Run(MemoryStore(clock)), Run(reused)
-    with redis.Redis.from_url(server.url) as client:
-        client.flushdb()
-        for step in steps:
-            if step[0] == "later":
-                clock.later(step[1])
-                continue
-            set_clock(client, clock.seconds)
-            assert there(*step) == here(*step), step
-
-
 @pytest.mark.parametrize(("age_s", "counts"), [(60, True), (61, False)])
 def test_what_is_settled_counts_for_as_long_as_what_was_taken(
     store: RedisStore, client: Any, age_s: int, *, counts: bool
@@ -146,6 +54,25 @@ def test_what_is_settled_counts_for_as_long_as_what_was_taken(
     set_clock(client, BEGIN + age_s)
     store.settle(taken, [9])
     assert isinstance(store.take([[Claim("w", 1, 9)]]), Full if counts else Taken)
+
+
+def test_a_lasting_claim_lasts_for_its_time_and_no_longer(store: RedisStore, client: Any) -> None:
+    claims = [[Claim("l", 1, 1, lasting=True)]]
+    set_clock(client, BEGIN)
+    store.take(claims)
+    set_clock(client, BEGIN + HELD_S - 0.25)
+    assert isinstance(store.take(claims), Full)
+    set_clock(client, BEGIN + HELD_S)
+    assert isinstance(store.take(claims), Taken)
+
+
+def test_marks_that_have_run_out_leave_nothing_behind(store: RedisStore, client: Any) -> None:
+    for number in range(50):  # as many processes that were killed
+        store.holder = Holder()
+        set_clock(client, BEGIN + number * HELD_S)
+        store.take([[Claim("l", 1, lasting=True)]])
+    assert set(client.hkeys("cc-relay:l:l")) == {b"at", b"%d" % store.holder.number}
+    store.holder = THIS_PROCESS
 
 
 def test_the_clock_is_that_of_redis(store: RedisStore) -> None:
@@ -165,19 +92,25 @@ def test_the_clock_does_not_step_back_and_does_not_stand_still(
 
 
 def test_keys_run_out_by_themselves(store: RedisStore, client: Any) -> None:
-    store.take([[Claim("w", 1)]])
+    store.take([[Claim("w", 1), Claim("l", 0, lasting=True), Claim("m", 1, lasting=True)]])
+    store.bound({"b": Bound(1, time.time() + 300)})
     store.hold("p", 2, 20.0)
     store.hold("p", 2, 10.0)
     store.count("c")
+    store.count("d", 1, "within")
     store.swap("s", None, b"1")
     store.remember({"f": b"1"}, 5.0)
     left_s = {name.decode(): client.pttl(name) / 1000 for name in client.keys("*")}
     week = 7 * 86400
     assert left_s == {
         "cc-relay:w:w": pytest.approx(61, abs=1),
+        "cc-relay:w:b": pytest.approx(300, abs=1),
+        "cc-relay:l:l": pytest.approx(week, abs=1),
+        "cc-relay:l:m": pytest.approx(week, abs=1),
         "cc-relay:p:p": pytest.approx(20, abs=1),
         "cc-relay:t:p": pytest.approx(week, abs=1),
         "cc-relay:c:c": pytest.approx(week, abs=1),
+        "cc-relay:c:d": pytest.approx(week, abs=1),
         "cc-relay:s:s": pytest.approx(week, abs=1),
         "cc-relay:f:f": pytest.approx(5, abs=1),
         "cc-relay:clock": pytest.approx(week, abs=1),

@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from relay.secret import Secret
 from relay.state.redis import RedisStore
-from relay.state.store import Claim, StoreAway, Taken
+from relay.state.store import Claim, Full, StoreAway, Taken
 from tests.state.redis_server import RedisServer
 
 ROOM = 300
@@ -25,6 +27,18 @@ taken = 0
 while isinstance(store.take([[Claim("all", 1), Claim("w", 1, {ROOM})]]), Taken):
     taken += 1
 print(taken)
+"""
+HOLD = """
+import os, time
+from relay.secret import Secret
+from relay.state.redis import RedisStore
+from relay.state.store import Claim, Taken
+store = RedisStore(Secret(os.environ["URL"]))
+taken = [store.take([[Claim("killed", 1, 2, lasting=True)]]) for _ in range(3)]
+store.renew(["killed"], {}, 1.0)
+found = sum(isinstance(each, Taken) for each in taken)
+print(found, store.count("killed"), flush=True)
+time.sleep(20)
 """
 GREENLETS = """
 from gevent import monkey; monkey.patch_all()
@@ -93,6 +107,25 @@ def test_processes_together_take_no_more_than_the_limit(server: RedisServer) -> 
     assert sum(taken) == ROOM
 
 
+def test_what_a_killed_process_held_runs_out(server: RedisServer) -> None:
+    holding = start(HOLD, server)
+    assert holding.stdout
+    assert holding.stdout.readline() == "2 0\n"
+    store = RedisStore(Secret(server.url))
+    claims = [[Claim("killed", 1, 2, lasting=True)]]
+    store.renew(["killed"], {}, 45.0)  # none of ours
+    assert isinstance(store.take(claims), Full)
+    holding.kill()
+    holding.communicate()
+
+    until = time.monotonic() + 5
+    while isinstance(store.take(claims), Full) and time.monotonic() < until:
+        time.sleep(0.02)
+
+    assert [load.held for load in store.loads(["killed"])] == [1]
+    store.close()
+
+
 def test_greenlets_share_it_and_others_run_while_they_wait(server: RedisServer) -> None:
     assert printed(start(GREENLETS, server)) == ["40", "0 1", "True True", "None"]
 
@@ -123,6 +156,16 @@ def test_a_store_that_is_only_made_opens_nothing(server: RedisServer) -> None:
     store.close()
 
 
+def answers_within(store: RedisStore, seconds: float) -> None:
+    """On a busy machine the first handshake may take longer than a step may."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with suppress(StoreAway):
+            store.now()
+            return
+        time.sleep(0.05)
+
+
 def test_it_speaks_tls_and_believes_only_the_authority_it_is_told(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
@@ -135,6 +178,7 @@ def test_it_speaks_tls_and_believes_only_the_authority_it_is_told(tmp_path: Path
     with RedisServer(tls_settings=tls) as server:
         url = f"rediss://:the-password@127.0.0.1:{server.port}/0"
         store = RedisStore(Secret(f"{url}?ssl_ca_certs={certificate}"))
+        answers_within(store, 5)
         assert isinstance(store.take([[Claim("w", 1, 1)]]), Taken)
         facts = {"f": bytes(200_000)}
         store.remember(facts, 30.0)

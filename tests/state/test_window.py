@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.state.store import WINDOW_S
+from relay.state.store import WINDOW_S, Bound
 from relay.state.window import CELLS, Window
 
 START = 1_700_000_000
+SIZE = len(Window(None, START).record())
 amounts = st.integers(0, 12)
 limits = st.integers(1, 20)
 # Mostly close together, now and then over the edge of a window or far beyond it.
@@ -39,8 +40,8 @@ def admitted(steps: list[tuple[int, int]], limit: int) -> tuple[Counted, Window]
     let_in: Counted = []
     for second, amount in passing(steps):
         window = read_again(window, second)
-        if window.has_room(amount, limit):
-            window.add(amount, second)
+        if window.has_room(amount, limit, second):
+            window.add(amount)
             let_in.append((second, amount))
     return let_in, window
 
@@ -79,9 +80,9 @@ def test_what_has_room_is_let_in_and_nothing_else(steps: list[tuple[int, int]], 
         window = read_again(window, second)
         already = counts(let_in, second)
         assert window.counted == already
-        assert window.has_room(amount, limit) == (already + amount <= limit or already == 0)
-        if window.has_room(amount, limit):
-            window.add(amount, second)
+        assert window.has_room(amount, limit, second) == (already + amount <= limit or already == 0)
+        if window.has_room(amount, limit, second):
+            window.add(amount)
             let_in.append((second, amount))
 
 
@@ -91,12 +92,28 @@ def test_the_wait_is_exact_to_the_second(
     steps: list[tuple[int, int]], limit: int, amount: int
 ) -> None:
     _, window = admitted(steps, limit)
-    wait_s = window.wait_s(amount, limit)
+    now = float(window.second)
+    wait_s = window.wait_s(amount, limit, now)
 
-    assert 0 <= wait_s <= CELLS
-    assert read_again(window, window.second + wait_s).has_room(amount, limit)
-    for sooner in range(wait_s):
-        assert not read_again(window, window.second + sooner).has_room(amount, limit)
+    assert wait_s in range(CELLS + 1)
+    assert read_again(window, int(now + wait_s)).has_room(amount, limit, now + wait_s)
+    for sooner in range(int(wait_s)):
+        assert not read_again(window, int(now) + sooner).has_room(amount, limit, now + sooner)
+
+
+@quick
+@given(asked, limits, amounts, amounts, st.integers(-2, 3 * CELLS))
+def test_the_wait_for_a_bound_is_exact_too(
+    steps: list[tuple[int, int]], limit: int, amount: int, left: int, ends_s: int
+) -> None:
+    _, window = admitted(steps, limit)
+    now = window.second + 0.5
+    window.bound(Bound(left, window.second + ends_s))
+    wait_s = window.wait_s(amount, limit, now)
+
+    moments = [now + half / 2 for half in range(6 * CELLS)]
+    first = next(at for at in moments if read_again(window, int(at)).has_room(amount, limit, at))
+    assert first <= now + wait_s <= first + 0.5
 
 
 @quick
@@ -110,7 +127,7 @@ def test_settling_counts_in_the_second_in_which_it_was_taken(
     settled = [(second, data.draw(amounts)) for second, _ in let_in]
 
     for (second, before), (_, after) in zip(let_in, settled, strict=True):
-        window.add(after - before, second)
+        window.settle(after - before, second)
 
     for second in range(later, later + CELLS + 1):
         assert read_again(window, second).counted == counts(settled, second)
@@ -127,15 +144,15 @@ def test_seconds_that_step_back_free_nothing(steps: list[tuple[int, int]]) -> No
         latest = max(latest, START + offset)
         window = read_again(window, START + offset)
         assert (window.second, window.counted) == (latest, counts(counted, latest))
-        window.add(amount, window.second)
+        window.add(amount)
         counted.append((latest, amount))
 
 
 def test_less_than_nothing_is_never_counted() -> None:
     window = Window(None, START)
-    window.add(3, START)
+    window.add(3)
 
-    window.add(-5, START)
+    window.settle(-5, START)
 
     assert window.counted == 0
 
@@ -143,20 +160,20 @@ def test_less_than_nothing_is_never_counted() -> None:
 @pytest.mark.parametrize("second", [START + 1, START - CELLS, START - 10 * CELLS, START + CELLS])
 def test_a_second_that_does_not_count_changes_nothing(second: int) -> None:
     window = Window(None, START)
-    window.add(3, START)
+    window.add(3)
     before = window.record()
 
-    window.add(4, second)
+    window.settle(4, second)
 
     assert window.record() == before
 
 
 def test_the_oldest_second_counts_for_sixty_more_and_no_longer() -> None:
     window = Window(None, START)
-    window.add(5, START)
+    window.add(5)
 
     at_sixty = read_again(window, START + 60)
-    at_sixty.add(1, START)
+    at_sixty.settle(1, START)
 
     assert at_sixty.counted == 6
     assert read_again(at_sixty, START + 61).counted == 0
@@ -165,22 +182,46 @@ def test_the_oldest_second_counts_for_sixty_more_and_no_longer() -> None:
 @pytest.mark.parametrize("limit", [0, -1])
 def test_without_a_limit_there_is_always_room_at_once(limit: int) -> None:
     window = Window(None, START)
-    window.add(10**12, START)
+    window.add(10**12)
 
-    assert window.has_room(10**12, limit)
-    assert window.wait_s(10**12, limit) == 0
+    assert window.has_room(10**12, limit, START)
+    assert window.wait_s(10**12, limit, START) == 0
+    assert window.share(limit, START) == 1
 
 
 def test_what_is_larger_than_the_limit_waits_until_nothing_counts() -> None:
     window = Window(None, START)
-    window.add(1, START)
+    window.add(1)
 
-    assert not window.has_room(11, 10)
-    assert window.wait_s(11, 10) == CELLS
-    assert read_again(window, START + CELLS).has_room(11, 10)
+    assert not window.has_room(11, 10, START)
+    assert window.wait_s(11, 10, START) == CELLS
+    assert read_again(window, START + CELLS).has_room(11, 10, START + CELLS)
 
 
-@pytest.mark.parametrize("length", [0, 1, 8, 8 * CELLS, 8 * (CELLS + 1) - 1, 8 * (CELLS + 1) + 1])
+def test_the_share_is_what_limit_and_bound_leave() -> None:
+    window = Window(None, START)
+    assert window.share(20, START) == 1
+
+    window.add(5)
+    assert window.share(20, START) == 0.75
+
+    window.bound(Bound(10, START + 30))
+    assert window.share(20, START) == 0.5
+    assert window.share(40, START) == 0.25
+    assert window.share(12, START) == 7 / 12
+    assert window.share(20, START + 30) == 0.75
+
+
+def test_a_record_lasts_as_long_as_it_says_anything() -> None:
+    window = Window(None, START)
+    window.bound(Bound(1, START + 20))
+    assert window.lasts_s(START) == CELLS
+
+    window.bound(Bound(1, START + 200))
+    assert window.lasts_s(START + 50) == 150
+
+
+@pytest.mark.parametrize("length", [0, 1, 8, 8 * CELLS, SIZE - 8, SIZE - 1, SIZE + 1])
 def test_a_record_of_a_wrong_length_is_a_new_window(length: int) -> None:
     window = Window(b"\x01" * length, START)
 
@@ -190,8 +231,9 @@ def test_a_record_of_a_wrong_length_is_a_new_window(length: int) -> None:
 def test_a_record_says_all_and_is_always_as_long() -> None:
     window = Window(None, START)
     empty = window.record()
+    window.bound(Bound(7, START + 90))
     for age in range(CELLS):
-        window.add(age + 1, START - age)
+        window.settle(age + 1, START - age)
 
     again = Window(window.record(), START)
 
