@@ -4,6 +4,7 @@
 else at its default. What a test needs otherwise it starts by `start_relay` or changes by a reload.
 """
 
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.scripted.config import config, provider
+from tests.scripted.fleet import Fleet
 from tests.scripted.relay import Relay
 from tests.scripted.upstream import Upstream
 
@@ -83,6 +85,27 @@ def start_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRelay
         for relay in started:  # all of them, before the first is waited for
             relay.terminate()
             _running.remove(relay)
+
+
+@pytest.fixture(scope="module")
+def _fleet(start_relay: StartRelay, start_upstream: Callable[[], Upstream]) -> Fleet:
+    upstreams = {letter: start_upstream() for letter in "ABC"}
+    return Fleet(start_relay(config(provider("idle", upstreams["A"], "k"))), upstreams)
+
+
+@pytest.fixture
+def fleet(_fleet: Fleet) -> Fleet:
+    """A relay of two workers before three providers, with names that no test used before."""
+    _fleet.renew()
+    return _fleet
+
+
+@pytest.fixture
+def hold() -> Iterator[threading.Event]:
+    """Holds an answer back; let go at the end, so that no exchange outlives its test."""
+    hold = threading.Event()
+    yield hold
+    hold.set()
 
 
 @pytest.fixture(autouse=True)
