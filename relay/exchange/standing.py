@@ -21,7 +21,8 @@ class Standing:
     def look(self) -> None:
         """Read it anew."""
         self.now, self._records = self._means.lasting.store.look(self._means.record_names)
-        """Unix seconds of the store."""
+        """`now`: Unix seconds of the store."""
+        self._keys: dict[int, KeysStanding] = {}
 
     def breaker(self, upstream: Upstream) -> bytes | None:
         """The record of its breaker."""
@@ -43,4 +44,8 @@ class Standing:
 
     def keys(self, upstream: Upstream) -> KeysStanding:
         """What is known of its keys."""
-        return KeysStanding.of(self._records[2 * upstream.position + 1], self.now)
+        found = self._keys.get(upstream.position)
+        if found is None:
+            record = self._records[2 * upstream.position + 1]
+            found = self._keys[upstream.position] = KeysStanding.of(record, self.now)
+        return found

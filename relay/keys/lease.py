@@ -51,7 +51,7 @@ class Lease:
         taken = self._taken
         if taken is None:
             return
-        kinds = {name: kind for kind, name in self.member.windows.items()}
+        kinds = self.member.kinds
         amounts = [
             0 if claim.lasting else claim.amount if used is None else used[kinds[claim.name]]
             for claim in taken.claims

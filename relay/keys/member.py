@@ -1,6 +1,6 @@
 """A key in its pool: where it stands, and what the store calls it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.config.model import KeyConfig, ProviderConfig
@@ -19,8 +19,10 @@ class Member:
     digest: bytes
     limits: Limits
     """Those of the configuration."""
-    windows: Mapping[Kind, str]
-    """The names of its windows in the store."""
+    windows: Sequence[str]
+    """The names of its windows in the store, by `Kind`."""
+    kinds: Mapping[str, int]
+    """The other way round."""
     in_flight: str
     """The name of its lasting claims."""
 
@@ -29,12 +31,14 @@ class Member:
         """Give it its names."""
         digest = digest_of(provider, key.key)
         name = f"key/{provider}/{digest.hex()}"
+        windows = tuple(f"{name}/{kind.name.lower()}" for kind in Kind)
         return cls(
             position=position,
             key=key,
             digest=digest,
             limits=Limits(key.rpm_limit, key.itpm_limit, key.otpm_limit, key.tpm_limit),
-            windows={kind: f"{name}/{kind.name.lower()}" for kind in Kind},
+            windows=windows,
+            kinds={window: kind for kind, window in enumerate(windows)},
             in_flight=name,
         )
 

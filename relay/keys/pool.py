@@ -32,7 +32,10 @@ from relay.state.store import Bound, Claim, Full, Store
 
 # Others change the same record only when their keys do; each try is one step of the store.
 _TRIES: Final = 20
-_TOKENS: Final = (Kind.INPUT, Kind.OUTPUT, Kind.TOTAL)
+# Plain numbers: a member of an enumeration takes its time.
+_REQUESTS: Final = int(Kind.REQUESTS)
+_TOKENS: Final = (int(Kind.INPUT), int(Kind.OUTPUT), int(Kind.TOTAL))
+_NONE: Final[Mapping[bytes, Known]] = {}
 _RANDOM: Final = random.SystemRandom()
 
 
@@ -47,7 +50,7 @@ class Standing:
     @classmethod
     def of(cls, record: bytes | None, now: float) -> "Standing":
         """Read the provider's record."""
-        return cls(now, known.read(record))
+        return cls(now, known.read(record) if record else _NONE)
 
 
 class KeyPool:
@@ -61,7 +64,11 @@ class KeyPool:
         self._provider = config.name
         self._strategy = config.pooling.strategy
         self._store = store
-        self._members = {member.position: member for member in members(config)}
+        self._all = members(config)
+        self._members = {member.position: member for member in self._all}
+        self._counts_in_flight = len(self._all) > 1 and self._strategy == "least_loaded"
+        self._one_priority = len({member.key.priority for member in self._all}) <= 1
+        self._limits_tokens = any(member.limits.of_tokens for member in self._all)
         self.record_name = f"keys/{config.name}"
         """Under which the store has what is known of them."""
 
@@ -72,21 +79,20 @@ class KeyPool:
 
     def available(self, standing: Standing) -> int:
         """How many of them neither rest nor are set aside."""
-        return sum(_is_usable(standing, member) for member in self._members.values())
+        return sum(_is_usable(standing, member) for member in self._all)
 
     def wait_s(self, standing: Standing) -> float:
         """Until one of them no longer rests: 0 now, or if there are none.
 
         One that is set aside may serve as a last resort.
         """
-        rests = [_of(standing, member).rests_until for member in self._members.values()]
+        rests = [_of(standing, member).rests_until for member in self._all]
         return max(min(rests, default=0.0) - standing.now, 0.0)
 
     def counts_tokens(self, standing: Standing) -> bool:
         """Whether any of its keys has a limit on tokens: then a lease needs an estimate."""
-        return any(
-            any(self._limits(standing, member)[kind] for kind in _TOKENS)
-            for member in self._members.values()
+        return self._limits_tokens or any(
+            _of(standing, member).limits.of_tokens for member in self._all if standing.keys
         )
 
     def lease(
@@ -103,13 +109,13 @@ class KeyPool:
         `preferred`, by its digest, comes before all others where it is usable. `last_resort` takes
         a key that is set aside where no other is left, never one that rests.
         """
-        free = [m for m in self._members.values() if m.position not in exclude]
-        usable = [m for m in free if _is_usable(standing, m)]
+        free = [m for m in self._all if m.position not in exclude] if exclude else self._all
+        usable = [m for m in free if _is_usable(standing, m)] if standing.keys else free
         if not usable and last_resort:
             usable = [m for m in free if _of(standing, m).rests_until <= standing.now]
         if not usable:
             return Resting(self._rests_s(standing))
-        if len(self._members) == 1 and not any(self._limits(standing, usable[0])):
+        if len(self._all) == 1 and not any(_limits(standing, usable[0])):
             return Lease(self._store, usable[0], self._provider)
         return self._take(standing, usable, amounts, preferred)
 
@@ -156,7 +162,7 @@ class KeyPool:
     def _take(
         self, standing: Standing, usable: Sequence[Member], amounts: Amounts, preferred: bytes
     ) -> Lease | Resting:
-        wait_s = self._rests_s(standing)
+        wait_s = self._rests_s(standing) if standing.keys else math.inf
         by_room = self._strategy == "least_loaded"
         for peers in self._in_order(usable, preferred):
             choices = [self._claims(standing, member, amounts) for member in peers]
@@ -166,23 +172,24 @@ class KeyPool:
             wait_s = min(wait_s, found.wait_s)
         return Resting(wait_s)
 
-    def _in_order(self, usable: Sequence[Member], preferred: bytes) -> Iterator[list[Member]]:
+    def _in_order(self, usable: Sequence[Member], preferred: bytes) -> Iterator[Sequence[Member]]:
         """Groups of keys: the highest priority first, each group as the strategy has it."""
         if preferred:
             yield [member for member in usable if member.digest == preferred]
+        if self._one_priority:
+            yield self._ordered(usable)
+            return
         groups: dict[int, list[Member]] = {}
         for member in usable:
             groups.setdefault(member.key.priority, []).append(member)
         for priority in sorted(groups, reverse=True):
             yield self._ordered(groups[priority])
 
-    def _ordered(self, peers: list[Member]) -> list[Member]:
+    def _ordered(self, peers: Sequence[Member]) -> Sequence[Member]:
         match self._strategy:
             case "round_robin":
                 all_peers = [
-                    m.position
-                    for m in self._members.values()
-                    if m.key.priority == peers[0].key.priority
+                    m.position for m in self._all if m.key.priority == peers[0].key.priority
                 ]
                 turn = self._store.count(f"turn/{self._provider}") % len(all_peers)
                 ready = {m.position: m for m in peers}
@@ -195,20 +202,17 @@ class KeyPool:
                 return peers
 
     def _claims(self, standing: Standing, member: Member, amounts: Amounts) -> list[Claim]:
-        limits = self._limits(standing, member)
-        claims = [Claim(member.windows[Kind.REQUESTS], amounts.requests, limits.requests)]
-        claims += [
-            Claim(member.windows[kind], amounts[kind], limits[kind])
-            for kind in _TOKENS
-            if limits[kind]
-        ]
-        if len(self._members) > 1 and self._strategy == "least_loaded":
+        limits = _limits(standing, member)
+        claims = [Claim(member.windows[_REQUESTS], amounts.requests, limits.requests)]
+        if limits.of_tokens:
+            claims += [
+                Claim(member.windows[kind], amounts[kind], limits[kind])
+                for kind in _TOKENS
+                if limits[kind]
+            ]
+        if self._counts_in_flight:
             claims.append(Claim(member.in_flight, 1, lasting=True))
         return claims
-
-    @staticmethod
-    def _limits(standing: Standing, member: Member) -> Limits:
-        return member.limits.beside(_of(standing, member).limits)
 
     def _change(self, position: int, change: Callable[[Known, float], Known]) -> Standing:
         """Change what is known of a key, for all workers; what was known before."""
@@ -224,12 +228,18 @@ class KeyPool:
 
     def _rests_s(self, standing: Standing) -> float:
         """Until the first key that rests or is set aside comes back."""
-        states = [_of(standing, member) for member in self._members.values()]
+        states = [_of(standing, member) for member in self._all]
         backs = [max(state.rests_until, state.aside_until) for state in states]
         return min((back - standing.now for back in backs if back > standing.now), default=math.inf)
 
     def __repr__(self) -> str:
         return f"KeyPool({self._provider}: {self.total} keys)"
+
+
+def _limits(standing: Standing, member: Member) -> Limits:
+    """The smaller of what is configured and what was learned."""
+    state = standing.keys.get(member.digest) if standing.keys else None
+    return member.limits if state is None else member.limits.beside(state.limits)
 
 
 def _of(standing: Standing, member: Member) -> Known:

@@ -25,6 +25,11 @@ class Limits(NamedTuple):
     output: int = 0
     total: int = 0
 
+    @property
+    def of_tokens(self) -> bool:
+        """Whether any of them is about tokens."""
+        return bool(self.input or self.output or self.total)
+
     def beside(self, other: "Limits") -> "Limits":
         """The smaller of each."""
         return Limits(*(min(a, b) if a and b else a or b for a, b in zip(self, other, strict=True)))
