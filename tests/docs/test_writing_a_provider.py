@@ -7,14 +7,16 @@ from typing import Final
 
 import pytest
 
-from relay.clock import SystemClock
 from relay.config.loading import load
 from relay.exchange.inbound import Inbound, read
 from relay.exchange.outbound import Credential, outbound
 from relay.exchange.upstream import Upstream
-from relay.keys.pool import KeyPool, KeyStates, Lease
+from relay.keys.lease import Lease
+from relay.keys.pool import KeyPool, Standing
+from relay.limits.kinds import A_REQUEST
 from relay.providers.provider import Provider
 from relay.secret import Secret
+from relay.state.memory import MemoryStore
 from relay.upstream.client import Client as HttpClient
 from relay.wire import UpstreamRequest
 from tests.docs.markdown import blocks, named
@@ -50,7 +52,7 @@ def upstream(acme: Provider, tmp_path: Path) -> Upstream:
         "utf-8",
     )
     config = load(path, {"HOME": str(tmp_path)}).providers[0]
-    pool = KeyPool(config, states=KeyStates(), clock=SystemClock())
+    pool = KeyPool(config, store=MemoryStore())
     http = HttpClient(proxy=config.proxy, ca_file=config.ca_file)
     return Upstream.of(config, acme, pool, http)
 
@@ -98,7 +100,7 @@ def test_the_page_lists_the_hooks_there_are() -> None:
 
 
 def _attempt(upstream: Upstream, *, model: str) -> UpstreamRequest:
-    lease = upstream.pool.lease()
+    lease = upstream.pool.lease(Standing(0, {}), A_REQUEST)
     assert isinstance(lease, Lease)
     assert lease.key.key == Secret(KEY)
     return outbound(_asked(), upstream, Credential(lease), model).request

@@ -171,9 +171,9 @@ class App:
         """Exchanges running, slots and leases of `k1` out."""
         lasting = self.lasting
         leases = sum(
-            lasting.keys.of(upstream.name, key.key).in_flight
+            lasting.running.attempts[f"{upstream.name}/{position}"]
             for upstream in self.relay.runtime.means.upstreams
-            for key in upstream.config.keys
+            for position in range(len(upstream.config.keys))
         )
         return lasting.running.count, lasting.slots.held, leases
 
