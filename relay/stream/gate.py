@@ -71,8 +71,12 @@ class Gate:
     content_s: float
     clock: Clock
 
-    def admit(self, answer: Answer, *, sent_at: float) -> Committed | Refused:
+    def admit(
+        self, answer: Answer, *, sent_at: float, reads_text: bool = False
+    ) -> Committed | Refused:
         """Hold `answer` until it is one or the other; `sent_at` on the monotonic clock.
+
+        `reads_text`: as a `StreamWatch` takes it.
 
         Reads only; whoever opened the answer closes it. What is thrown into the waiting greenlet
         (`ClientLeft`, `Draining`) passes through.
@@ -84,7 +88,7 @@ class Gate:
             return Refused("html", message="the upstream answered with a web page")
         if content_type != "text/event-stream":
             return _plain(answer, PlainWatch(coding))
-        held = _Held(answer, StreamWatch(coding))
+        held = _Held(answer, StreamWatch(coding, reads_text=reads_text))
         return self._stream(held, sent_at + self.first_event_s)
 
     def _stream(self, held: "_Held", deadline: float) -> Committed | Refused:

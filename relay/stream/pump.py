@@ -99,7 +99,7 @@ class Audience(Protocol):
 
     @property
     def in_content(self) -> bool:
-        """A chunk of whole events that say only content (`usage.is_content`) need not be shown."""
+        """A chunk of whole events that say only content (`is_content`) need not be shown."""
         ...
 
 

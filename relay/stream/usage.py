@@ -1,36 +1,33 @@
 """Usage: the two taps that count, one for a stream of events and one for a plain body.
 
 `UsageTap` reads each event once for everybody who asks: the gate (has content begun?), the body
-(may a ping go here? was that the end?) and the account (tokens). It parses `message_start`,
-`message_delta` and `error` alone. In the long middle of a stream a chunk that ends an event and
-names none of these costs three searches and no parsing at all.
+(may a ping go here? was that the end?), the account (tokens) and the memory of thinking blocks. It
+parses `message_start`, `message_delta`, `error`, and what begins or signs a block. In the long
+middle of a stream a chunk that ends an event and names none of these (`passing.is_content`) costs
+three searches and no parsing at all.
 """
 
 from typing import Final
 
-from relay.messages import events, sse, usage
+from relay.messages import events, sse, thinking, usage
 from relay.messages.events import ErrorReport
 from relay.messages.usage import NO_USAGE, Usage
 from relay.stream.decode import Decoder, Identity
+from relay.stream.passing import is_content
+from relay.stream.signatures import Signatures
 
 # A plain message is kept whole up to here; of a longer one, the end.
 MAX_PLAIN_BYTES: Final = 1 << 20
 _TAIL_BYTES: Final = 16 << 10
 
-# Events after which the first content stands complete, if a block has begun.
-_IN_BLOCK: Final = (events.CONTENT_BLOCK_DELTA, events.CONTENT_BLOCK_STOP)
-
-
-def is_content(data: bytes) -> bool:
-    """Whether whole events, in a block that has begun, say nothing but more of its content."""
-    return b"message_" not in data and b"error" not in data
-
 
 class UsageTap:
     """What the events of one message say. May raise, for instance `DecodeFailed`: guard it."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, *, reads_text: bool = False) -> None:
+        """`reads_text`: thinking blocks without a signature are known by their text."""
         self._decoder = None if isinstance(decoder, Identity) else decoder
+        self._signatures = Signatures(reads_text=reads_text)
         self.splitter = sse.EventSplitter()
         self._begun = False
         self.usage = NO_USAGE
@@ -53,7 +50,13 @@ class UsageTap:
     @property
     def in_content(self) -> bool:
         """Events that end here with their chunk and are `is_content` change nothing."""
-        return self.content and self._begun and self.splitter.is_empty
+        reads = self._signatures.is_reading
+        return self.content and self._begun and self.splitter.is_empty and not reads
+
+    @property
+    def thinking(self) -> tuple[bytes, ...]:
+        """The digests of the thinking blocks that are finished."""
+        return self._signatures.digests
 
     @property
     def begun_block(self) -> bool:
@@ -79,10 +82,22 @@ class UsageTap:
             return
         self.any_event = True
         match kind:
-            case events.CONTENT_BLOCK_DELTA | events.CONTENT_BLOCK_STOP:
+            case events.CONTENT_BLOCK_DELTA:
                 self.content = self.content or self._begun
+                if self._signatures.is_open:
+                    self._signatures.delta(event)
+            case events.CONTENT_BLOCK_STOP:
+                self.content = self.content or self._begun
+                self._signatures.stop()
             case events.CONTENT_BLOCK_START:
                 self._begun = True
+                self._signatures.start(event)
+            case _:
+                self._see_frame(kind, event)
+
+    def _see_frame(self, kind: str, event: bytes) -> None:
+        """What stands around the blocks of a message."""
+        match kind:
             case events.MESSAGE_START:
                 self.usage = usage.from_start(sse.data(event), self.usage)
             case events.MESSAGE_DELTA:
@@ -115,6 +130,11 @@ class PlainUsageTap:
         if self._whole:
             return usage.from_message(bytes(self._copy), NO_USAGE)
         return usage.from_tail(bytes(self._copy))
+
+    @property
+    def thinking(self) -> tuple[bytes, ...]:
+        """The digests of the thinking blocks of the message, if the body is one."""
+        return thinking.digests_of_message(self.document)
 
     def feed(self, chunk: bytes) -> None:
         self._copy += self._decoder.feed(chunk)

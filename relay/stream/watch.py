@@ -34,6 +34,11 @@ class Watch(Protocol):
         ...
 
     @property
+    def thinking(self) -> tuple[bytes, ...]:
+        """The digests of the thinking blocks seen complete so far (behaviour 11.1)."""
+        ...
+
+    @property
     def coded(self) -> bool:
         """The bytes are compressed."""
         ...
@@ -55,7 +60,7 @@ class Watch(Protocol):
 
     @property
     def in_content(self) -> bool:
-        """A chunk of whole events that say only content (`usage.is_content`) need not be fed."""
+        """A chunk of whole events that say only content (`passing.is_content`) need not be fed."""
         ...
 
     @property
@@ -80,13 +85,17 @@ class Watch(Protocol):
 
 
 class StreamWatch(GuardedTap):
-    """Watches a message as server-sent events; `content_encoding` as its header says."""
+    """Watches a message as server-sent events; `content_encoding` as its header says.
+
+    `reads_text`: whether thinking blocks without a signature are to be known, too. Their events
+    then take the longer way.
+    """
 
     events = True
 
-    def __init__(self, content_encoding: str = "") -> None:
+    def __init__(self, content_encoding: str = "", *, reads_text: bool = False) -> None:
         decoding = decoder(content_encoding)
-        self.tap = UsageTap(decoding or Identity())
+        self.tap = UsageTap(decoding or Identity(), reads_text=reads_text)
         super().__init__(self.tap)
         self.dropped = decoding is None
         self._compressed = not isinstance(decoding, Identity)
@@ -103,6 +112,10 @@ class StreamWatch(GuardedTap):
     @property
     def usage(self) -> Usage:
         return self.tap.usage
+
+    @property
+    def thinking(self) -> tuple[bytes, ...]:
+        return self.tap.thinking
 
     @property
     def coded(self) -> bool:
@@ -168,6 +181,10 @@ class PlainWatch(GuardedTap):
     @property
     def usage(self) -> Usage:
         return self._copy.usage
+
+    @property
+    def thinking(self) -> tuple[bytes, ...]:
+        return () if self.dropped else self._copy.thinking
 
     @property
     def document(self) -> bytes:

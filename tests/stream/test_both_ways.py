@@ -123,6 +123,7 @@ def serve(
     ping_interval_s: float = 15.0,
     idle_s: float = 5.0,
     watched: ClientWatch | None = None,
+    watch: StreamWatch | None = None,
 ) -> tuple[bool, Ending, Usage]:
     """Relay one stream to `served`, as the server would."""
     timeouts = Timeouts(connect_s=5, first_byte_s=5, idle_s=idle_s)
@@ -130,7 +131,7 @@ def serve(
     response = call.head()
     assert response is not None
     held = response.read1() or b""
-    watch = StreamWatch(coding)
+    watch = watch or StreamWatch(coding)
     watch.feed(held)
     ended: list[tuple[Ending, Usage]] = []
     body = Body(

@@ -12,6 +12,8 @@ from relay.stream import passing
 from relay.stream.passing import (
     READ_BYTES,
     Passed,
+    is_content,
+    is_content_in_python,
     may_pass,
     may_pass_in_python,
     pass_on,
@@ -20,7 +22,7 @@ from relay.stream.passing import (
 
 IS_COMPILED = pass_on is not pass_on_in_python
 PassOn = Callable[[int, int], Passed]
-EVENT = b'event: content_block_delta\ndata: {"type":"content_block_delta"}\n\n'
+EVENT = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0}\n\n'
 
 
 def frame(data: bytes) -> bytes:
@@ -46,6 +48,9 @@ OTHERS = {
     "no size": b"\r\n\n\n\r\n",
     "usage": frame(EVENT.replace(b"content_block_delta", b"message_delta")),
     "error": frame(b"event: error\ndata: {}\n\n"),
+    "signature": frame(EVENT[:-3] + b',"delta":{"type":"signature_delta"}}\n\n'),
+    "beginning of a block": frame(EVENT.replace(b"block_delta", b"block_start")),
+    "beginning of a block behind content": frame(EVENT + b"event: content_block_start\n\n"),
 }
 PARTS = st.sampled_from(
     [
@@ -60,6 +65,12 @@ PARTS = st.sampled_from(
         b"10",
         b"message_",
         b"error",
+        b"block_start",
+        b"signature_",
+        b"block",
+        b"start",
+        b"_",
+        EVENT[:68],
         b"\0",
     ]
 )
@@ -168,12 +179,16 @@ def test_a_client_that_is_gone_is_told_from_an_upstream_that_is(ends: Ends, pass
 
 @given(st.lists(st.one_of(PARTS, st.binary(max_size=6)), max_size=12).map(b"".join))
 @example(CHUNK)
+@example(b"message_")
+@example(EVENT[:68] + b"signature_")
+@example(b"a_block_start_")
 @example(b"2\r\n\n\n\r\n")
 @example(b"5\r\n\n\n\r\n\r\n")
 def test_both_know_the_same_chunks(data: bytes) -> None:
     for each in (data, frame(data), frame(data + b"\n\n"), CHUNK + data, frame(data) + CHUNK):
         assert may_pass(each) == may_pass_in_python(each)
-    if not (b"message_" in data or b"error" in data):
+    assert is_content(data) == is_content_in_python(data)
+    if not any(word in data for word in (b"message_", b"error", b"block_start", b"signature_")):
         assert may_pass(frame(data + b"\n\n"))
 
 
@@ -188,5 +203,7 @@ def test_both_refuse_the_same(other: bytes) -> None:
 def test_nonsense_is_an_error(given: tuple[object, ...]) -> None:
     with pytest.raises((TypeError, OverflowError)):
         passing.pass_on(*given)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(TypeError):
+        passing.is_content(memoryview(CHUNK))  # type: ignore[arg-type]  # on purpose
     with pytest.raises(TypeError):
         passing.may_pass(memoryview(CHUNK))  # type: ignore[arg-type]  # on purpose
