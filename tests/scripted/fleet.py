@@ -90,6 +90,11 @@ class Fleet:
             del self._connections[pid]
         return answer
 
+    def settled(self, answer: Response) -> Response:
+        """The same answer, once the relay has made up its account; read it to its end before."""
+        self.relay.record_of(answer.header("x-request-id") or "")
+        return answer
+
     def begin(
         self, body: bytes = MSG, headers: Headers = (), *, worker: int | None = None
     ) -> Connection:
