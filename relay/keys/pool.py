@@ -26,7 +26,7 @@ from relay.keys import known
 from relay.keys.known import UNKNOWN, Known
 from relay.keys.lease import Lease, Resting
 from relay.keys.member import Member, members
-from relay.limits.kinds import Amounts, Kind, Limits
+from relay.limits.kinds import UNKNOWN_LIMIT, Amounts, Kind, Limits
 from relay.limits.learned import Learned
 from relay.state.store import Bound, Claim, Full, Store
 
@@ -111,13 +111,12 @@ class KeyPool:
         """
         free = [m for m in self._all if m.position not in exclude] if exclude else self._all
         usable = [m for m in free if _is_usable(standing, m)] if standing.keys else free
-        if not usable and last_resort:
-            usable = [m for m in free if _of(standing, m).rests_until <= standing.now]
-        if not usable:
-            return Resting(self._rests_s(standing))
-        if len(self._all) == 1 and not any(_limits(standing, usable[0])):
-            return Lease(self._store, usable[0], self._provider)
-        return self._take(standing, usable, amounts, preferred)
+        found = self._take(standing, usable, amounts, preferred)
+        if isinstance(found, Lease) or not last_resort:
+            return found
+        aside = [m for m in free if _is_aside(standing, m)]
+        last = self._take(standing, aside, amounts, preferred)
+        return last if isinstance(last, Lease) else Resting(min(found.wait_s, last.wait_s))
 
     def rest(self, position: int, seconds: float) -> None:
         """Leave the key alone for so long. A longer rest already running stays."""
@@ -146,7 +145,7 @@ class KeyPool:
         member = self._members[position]
         if any(learned.limits):
             was = _of(standing, member).limits
-            new = type(was)(*(b or a for a, b in zip(was, learned.limits, strict=True)))
+            new = was.updated(learned.limits)
             if new != was:
                 self._change(position, lambda each, _: replace(each, limits=new))
         if learned.left:
@@ -162,6 +161,8 @@ class KeyPool:
     def _take(
         self, standing: Standing, usable: Sequence[Member], amounts: Amounts, preferred: bytes
     ) -> Lease | Resting:
+        if usable and len(self._all) == 1 and not any(_limits(standing, usable[0])):
+            return Lease(self._store, usable[0], self._provider)
         wait_s = self._rests_s(standing) if standing.keys else math.inf
         by_room = self._strategy == "least_loaded"
         for peers in self._in_order(usable, preferred):
@@ -174,9 +175,10 @@ class KeyPool:
 
     def _in_order(self, usable: Sequence[Member], preferred: bytes) -> Iterator[Sequence[Member]]:
         """Groups of keys: the highest priority first, each group as the strategy has it."""
-        if preferred:
-            yield [member for member in usable if member.digest == preferred]
-        if self._one_priority:
+        wanted = [member for member in usable if member.digest == preferred]
+        if wanted:
+            yield wanted
+        if self._one_priority and usable:
             yield self._ordered(usable)
             return
         groups: dict[int, list[Member]] = {}
@@ -188,10 +190,9 @@ class KeyPool:
     def _ordered(self, peers: Sequence[Member]) -> Sequence[Member]:
         match self._strategy:
             case "round_robin":
-                all_peers = [
-                    m.position for m in self._all if m.key.priority == peers[0].key.priority
-                ]
-                turn = self._store.count(f"turn/{self._provider}") % len(all_peers)
+                priority = peers[0].key.priority
+                all_peers = [m.position for m in self._all if m.key.priority == priority]
+                turn = self._store.count(f"turn/{self._provider}/{priority}") % len(all_peers)
                 ready = {m.position: m for m in peers}
                 return [ready[p] for p in all_peers[turn:] + all_peers[:turn] if p in ready]
             case "random":
@@ -210,6 +211,8 @@ class KeyPool:
                 for kind in _TOKENS
                 if limits[kind]
             ]
+        if UNKNOWN_LIMIT in limits:  # its bound alone says how much there is
+            claims = [c._replace(limit=0) if c.limit == UNKNOWN_LIMIT else c for c in claims]
         if self._counts_in_flight:
             claims.append(Claim(member.in_flight, 1, lasting=True))
         return claims
@@ -249,6 +252,11 @@ def _of(standing: Standing, member: Member) -> Known:
 def _is_usable(standing: Standing, member: Member) -> bool:
     state = standing.keys.get(member.digest)
     return state is None or max(state.rests_until, state.aside_until) <= standing.now
+
+
+def _is_aside(standing: Standing, member: Member) -> bool:
+    state = _of(standing, member)
+    return state.rests_until <= standing.now < state.aside_until
 
 
 def _drawn(member: Member) -> float:

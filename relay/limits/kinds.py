@@ -1,7 +1,7 @@
 """The four things a provider limits in a minute, and what one request needs of them."""
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from relay.messages.usage import Usage
 
@@ -17,6 +17,10 @@ class Kind(IntEnum):
     """Input and output together."""
 
 
+UNKNOWN_LIMIT: Final = 1 << 53
+"""Stands for the limit of which only the rest is told; larger than any that is."""
+
+
 class Limits(NamedTuple):
     """So much in any minute, by `Kind`; 0: no limit."""
 
@@ -29,6 +33,11 @@ class Limits(NamedTuple):
     def of_tokens(self) -> bool:
         """Whether any of them is about tokens."""
         return bool(self.input or self.output or self.total)
+
+    def updated(self, newer: "Limits") -> "Limits":
+        """As `newer` says, where it says something."""
+        pairs = zip(self, newer, strict=True)
+        return Limits(*(new if new not in (0, UNKNOWN_LIMIT) else was or new for was, new in pairs))
 
     def beside(self, other: "Limits") -> "Limits":
         """The smaller of each."""

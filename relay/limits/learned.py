@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from relay.limits.kinds import NO_LIMITS, Kind, Limits
+from relay.limits.kinds import NO_LIMITS, UNKNOWN_LIMIT, Kind, Limits
 
 _PREFIX: Final = "anthropic-ratelimit-"
 _KINDS: Final[Mapping[Kind, str]] = {
@@ -26,8 +26,6 @@ _WHOLE: Final = re.compile(r"[0-9]{1,15}")
 _RFC_3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-UNKNOWN_LIMIT: Final = 1 << 53
-"""Stands for the limit of which only the rest is told."""
 
 
 @dataclass(frozen=True, slots=True)

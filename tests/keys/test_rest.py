@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.keys.rest import exhausted_s, rest_s
+from relay.keys.rest import rest_s
 
 # 2026-11-25T03:00:00Z
 NOW = 1795575600.0
@@ -82,18 +82,3 @@ def test_of_a_repeated_header_the_first_value_counts() -> None:
 
 def test_the_default_is_no_longer_than_the_longest_rest() -> None:
     assert rest_s({}, now_wall=NOW, default_s=60, max_s=5) == 5
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        (REQUESTS_GONE, 90),
-        (REQUESTS_GONE | {"anthropic-ratelimit-requests-remaining": "1"}, 0),
-        ({"retry-after": "5"}, 0),
-        ({}, 0),
-    ],
-)
-def test_any_answer_may_say_that_a_limit_is_used_up(
-    headers: dict[str, str], expected: float
-) -> None:
-    assert exhausted_s(headers, now_wall=NOW, max_s=MAX_S) == pytest.approx(expected)
