@@ -22,7 +22,8 @@ from tests.scripted.upstream import Upstream
 
 IS_FULL = os.environ.get("CC_RELAY_STRESS") == "full"
 
-_running: list[Relay] = []
+running: list[Relay] = []
+"""Whose output is shown beside a test that failed."""
 
 
 def size(in_ci: int, *, full: int) -> int:
@@ -47,12 +48,17 @@ class StartRelay(Protocol):
     def __call__(self, config: Mapping[str, Any], *, workers: int = 2) -> Relay: ...
 
 
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> Seed:
-    """A new seed, or the one of `CC_RELAY_STRESS_SEED`; shown where the test fails."""
+def new_seed() -> Seed:
+    """A new seed, or the one of `CC_RELAY_STRESS_SEED`; printed, so that it stands by a failure."""
     value = int(os.environ.get("CC_RELAY_STRESS_SEED") or random.randrange(1 << 32))  # noqa: S311  no secret
-    request.node.add_report_section("setup", "seed", f"CC_RELAY_STRESS_SEED={value}")
+    print(f"CC_RELAY_STRESS_SEED={value}")  # noqa: T201  pytest shows it where the test fails
     return Seed(value)
+
+
+@pytest.fixture
+def seed() -> Seed:
+    """What the random choices of the test begin with."""
+    return new_seed()
 
 
 @pytest.fixture
@@ -78,13 +84,13 @@ def start_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRelay
             folder = tmp_path_factory.mktemp("relay")
             relay = stack.enter_context(Relay(folder, config, workers=workers))
             started.append(relay)
-            _running.append(relay)
+            running.append(relay)
             return relay
 
         yield start
         for relay in started:
             relay.terminate()
-            _running.remove(relay)
+            running.remove(relay)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,7 +101,7 @@ def pytest_runtest_makereport(
     """Show what the running relays wrote beside a test that failed."""
     report = yield
     if call.when == "call" and report.failed:
-        for relay in _running:
+        for relay in running:
             told = "\n".join(relay.output().splitlines()[-30:])
             report.sections.append((f"relay {relay.folder.name}", told))
     return report
