@@ -52,6 +52,7 @@ def create_app(config_path: str | Path | None = None) -> Flask:
     config = binding.apply(config, binding.of(os.environ, config))
     _configure_logs(config)
     lasting = _lasting(config)
+    lasting.store.answers()  # opened now, and not in the way of the first request
     relay = current.Relay(runtime=Runtime.of(config, lasting), lasting=lasting)
     app = _flask(relay)
     app.extensions["cc-relay-reloading"] = reloading

@@ -26,6 +26,7 @@ from relay.exchange.failure import Failure
 from relay.exchange.inbound import COUNT_TOKENS, MESSAGES
 from relay.exchange.judging import Judging
 from relay.exchange.late import LateResponse
+from relay.exchange.learning import reads_text
 from relay.exchange.outbound import outbound
 from relay.exchange.reply import Reply
 from relay.exchange.route import Route
@@ -106,7 +107,9 @@ class Attempt:
             return self._refused(response)
         if self._exchange.inbound.path not in (MESSAGES, COUNT_TOKENS):
             return self._commit(response).passed(response)
-        admitted = self._means.gate.admit(response, sent_at=call.sent_at)
+        admitted = self._means.gate.admit(
+            response, sent_at=call.sent_at, reads_text=reads_text(self._upstream)
+        )
         if isinstance(admitted, Committed):
             return self._commit(response, sent_at=call.sent_at).answered(response, admitted)
         return self._unusable(admitted)

@@ -16,7 +16,7 @@ from relay.exchange.debug import debug_headers
 from relay.exchange.exchange import Exchange
 from relay.exchange.inbound import MESSAGES
 from relay.exchange.late import LateResponse
-from relay.exchange.learning import Learning
+from relay.exchange.learning import Learning, reads_text
 from relay.exchange.reply import Reply
 from relay.messages.usage import Usage
 from relay.stream.body import Body, Ending, ReadsBytes
@@ -72,7 +72,9 @@ class Committing:
     def unanswered(self) -> Reply:
         """A stream whose upstream has not answered within the gate's time: pings begin at once."""
         headers = response_headers([("content-type", "text/event-stream")], pooled=False)
-        return self._reply(200, headers, Committed(b"", StreamWatch()))
+        return self._reply(
+            200, headers, Committed(b"", StreamWatch(reads_text=reads_text(self._account.upstream)))
+        )
 
     def _relayed_headers(self, response: UpstreamResponse) -> list[tuple[str, str]]:
         return response_headers(response.headers, pooled=self._account.is_pooled)
@@ -89,6 +91,9 @@ class Committing:
             self._account_for(status, ending, usage, committed.watch)
             exchange.settlement.end(status, ending.name.lower(), usage)
 
+        def learn() -> None:
+            Learning(exchange, self._asked, account).ended(committed.watch)
+
         body = Body(
             source=self._source,
             committed=committed,
@@ -97,6 +102,7 @@ class Committing:
             presence=exchange.presence,
             outlet=exchange.outlet if committed.watch.events else None,
             on_close=settle,
+            on_whole=learn if status in _OK and exchange.inbound.path == MESSAGES else None,
         )
         exchange.settlement.owes(body.close)
         return Reply(status, headers, body)
@@ -111,8 +117,6 @@ class Committing:
         if status not in _OK:
             account.failed(verdict, f"answered {status}", headers)
             return
-        if ending is Ending.COMPLETE and self._exchange.inbound.path == MESSAGES:
-            Learning(self._exchange, self._asked, account).ended(usage, watch)
         account.ended(verdict, f"the answer ended {ending.name.lower()}", usage)
 
     def _failure(self, configured: Literal["auto", "cut", "event"]) -> Literal["cut", "event"]:

@@ -9,8 +9,9 @@ from relay.exchange.asked import Asked
 from relay.exchange.exchange import Exchange
 from relay.exchange.ordering import latency_name
 from relay.exchange.sessions import Whereabouts
-from relay.messages.usage import Usage
+from relay.exchange.upstream import Upstream
 from relay.routing import latency
+from relay.routing.family import CLAUDE
 from relay.stream.watch import Watch
 
 _LATENCY_S = 600.0
@@ -40,18 +41,22 @@ class Learning:
                 ttl_s = self._routing.session_ttl_ms / 1000
                 sessions.went(self._store, self._asked.session, where, ttl_s)
 
-    def ended(self, usage: Usage, watch: Watch) -> None:
-        """It is complete."""
-        upstream = self._account.upstream
-        thinking: tuple[bytes, ...] = getattr(watch, "thinking", ())
+    def ended(self, watch: Watch) -> None:
+        """It is complete. A client's next turn may come to any worker, and at once."""
+        upstream, thinking = self._account.upstream, watch.thinking
         if thinking:
             issuer = (upstream.name, upstream.family)
             signatures.remember(self._store, thinking, issuer, self._routing.signatures)
         if self._account.counts_tokens and self._asked.session:
-            sessions.used(self._store, self._asked.session, usage)
+            sessions.used(self._store, self._asked.session, watch.usage)
 
     def _took(self, seconds: float) -> None:
         name = latency_name(self._account.upstream.name, self._exchange.model)
         (record,) = self._store.recall([name])
         changed = latency.updated(record, seconds, self._store.now())
         self._store.remember({name: changed}, _LATENCY_S)
+
+
+def reads_text(upstream: Upstream) -> bool:
+    """Whether its thinking blocks may have no signature, so that they are told by their text."""
+    return upstream.family != CLAUDE

@@ -77,9 +77,13 @@ class Body:
         presence: Presence,
         outlet: Outlet | None = None,
         on_close: Callable[[Ending, Usage], None],
+        on_whole: Callable[[], None] | None = None,
         taps: Sequence[Tap] = (),
     ) -> None:
         """Own `source` and `presence` from here on; `on_close` is called exactly once.
+
+        `on_whole`: called when the message is complete, before its last bytes go out, or right
+        after them where the pump wrote them; in the greenlet that reads this, so it may wait.
 
         `outlet`: where the pump may write, if the source is `Readable` and the body of no
         announced length.
@@ -93,6 +97,7 @@ class Body:
         self._presence = presence
         self.waiting = presence.waiting()
         self._on_close = on_close
+        self._on_whole = on_whole
         self._taps = [GuardedTap(tap) for tap in taps]
         self._flows = True
         self._pump: Pump | None = None
@@ -188,7 +193,7 @@ class Body:
             return self._finish()
         if not self._watch.stopped:
             return self._fail(UpstreamBroken("an event is too long"))
-        self._ending = Ending.COMPLETE
+        self._complete_now()
         return self._linger()
 
     def _hand_over(self, chunk: bytes) -> bytes:
@@ -200,7 +205,7 @@ class Body:
 
     def _look_for_the_end(self) -> None:
         if self._complete or self._watch.stopped:
-            self._ending = Ending.COMPLETE
+            self._complete_now()
             self._step = self._end if self._complete else self._linger
 
     def _finish(self) -> bytes:
@@ -208,8 +213,20 @@ class Body:
         self._watch.finish()
         if not self._watch.whole:
             return self._fail(UpstreamBroken("the stream ended without message_stop"))
-        self._ending = Ending.ERRORED if self._watch.error else Ending.COMPLETE
+        if self._watch.error:
+            self._ending = Ending.ERRORED
+        else:
+            self._complete_now()
         return self._end()
+
+    def _complete_now(self) -> None:
+        """The message is whole; whatever follows is no part of it."""
+        self._ending = Ending.COMPLETE
+        if self._on_whole is not None:
+            try:
+                self._on_whole()
+            except Exception:  # what is learned from a message must not harm it
+                log.exception("a complete message was not learned from")
 
     def _linger(self) -> bytes:
         """The message is complete: end at once, but see whether the upstream's end is here."""
