@@ -74,12 +74,14 @@ class Routing:
             usable = self._narrowed(usable, scenario.use.providers)
         selectable = self._selectable(usable)
         if not selectable:
-            raise AllUnhealthy(min((self._standing.opens_s(u) for u in usable), default=1.0))
+            raise AllUnhealthy(self._opens_s(usable))
         by_name = {upstream.name: upstream for upstream in selectable}
         candidates = [upstream.candidate for upstream in selectable]
         ordering = Ordering(self._exchange, self._asked, self._standing)
         if self._config.strategy == "model_based":  # which is a filter, too
             candidates = self._kept(candidates, ordering.order(candidates))
+            if not candidates:
+                raise AllUnhealthy(self._opens_s(usable))
         first = self._affinity(candidates)
         # With affinity the strategy orders the others, and its turn stays.
         order = led_by(ordering.order(candidates, peek=self._peek or first is not None), first)
@@ -140,6 +142,9 @@ class Routing:
             if candidate not in order:
                 upstream = next(u for u in self._means.upstreams if u.name == candidate.name)
                 self._exclude(upstream, "routing.model_mapping sends this model elsewhere")
-        if not order:
-            raise AllUnhealthy(1.0)
         return list(order)
+
+    def _opens_s(self, usable: Sequence[Upstream]) -> float:
+        """Until the first that is open turns half-open."""
+        waits_s = (self._standing.opens_s(upstream) for upstream in usable)
+        return min((wait_s for wait_s in waits_s if wait_s), default=1.0)
