@@ -10,7 +10,7 @@ What a failure means for key and breaker, and whether somebody else is asked, is
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from relay.breaker import classify
@@ -26,7 +26,7 @@ from relay.exchange.failure import Failure
 from relay.exchange.inbound import COUNT_TOKENS, MESSAGES
 from relay.exchange.judging import Judging
 from relay.exchange.late import LateResponse
-from relay.exchange.learning import reads_text
+from relay.exchange.learning import Learning, reads_text
 from relay.exchange.outbound import outbound
 from relay.exchange.reply import Reply
 from relay.exchange.route import Route
@@ -43,14 +43,24 @@ _OK: Final = range(200, 300)
 class Attempt:
     """One try. `run` is called once."""
 
-    def __init__(self, exchange: Exchange, asked: Asked, account: Account, route: Route) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        asked: Asked,
+        account: Account,
+        route: Route,
+        won: Callable[[Account], None] | None = None,
+    ) -> None:
+        """`won` is asked right before anything is committed; it raises where another was first."""
         self._exchange = exchange
+        self._won = won
         self._asked = asked
         self._account = account
         self._route = route
         self._upstream = account.upstream
         self._credential = account.credential
         self._means = exchange.means
+        self._asked_for: tuple[str, str, str, tuple[str, ...]] = ("", "", "", ())
         self._began = exchange.means.lasting.clock.monotonic()
 
     def run(self) -> Reply | Failure:
@@ -74,9 +84,9 @@ class Attempt:
             self._asked.issuers(self._means.lasting.store),
         )
         lease = self._credential.lease
-        exchange.settlement.attempted(
-            self._upstream.name, lease.id if lease else "", out.model, out.mutations
-        )
+        key = lease.id if lease else ""
+        self._asked_for = (self._upstream.name, key, out.model, out.mutations)
+        exchange.settlement.attempted(*self._asked_for)
         self._account.sends(out.model)
         try:
             call = self._upstream.http.begin(out.request)
@@ -115,11 +125,13 @@ class Attempt:
         return self._unusable(admitted)
 
     def _unanswered(self, call: Call) -> Reply:
+        def answered(response: UpstreamResponse) -> None:
+            self._see(response)
+            if response.status in _OK:
+                Learning(self._exchange, self._asked, self._account).committed(call.sent_at)
+
         late = LateResponse(
-            call,
-            self._means.lasting.clock,
-            ours=self._credential.is_ours,
-            on_answer=self._see,
+            call, self._means.lasting.clock, ours=self._credential.is_ours, on_answer=answered
         )
         return self._commit(late).unanswered()
 
@@ -134,6 +146,9 @@ class Attempt:
         self._account.answered(response.headers)
 
     def _commit(self, source: ReadsBytes, *, sent_at: float = 0.0) -> Committing:
+        if self._won is not None:
+            self._won(self._account)
+            self._exchange.settlement.answers(*self._asked_for)
         return Committing(self._exchange, self._asked, self._account, source, sent_at=sent_at)
 
     def _refused(self, response: UpstreamResponse) -> Reply | Failure:
