@@ -5,6 +5,7 @@ exchange (architecture, decision 2).
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Final, Literal
 
 from relay.breaker import classify
@@ -87,12 +88,12 @@ class Committing:
         exchange.settlement.owes(account.dropped)
         exchange.settlement.committed()
 
+        learning = Learning(exchange, self._asked, account)
+        is_message = status in _OK and exchange.inbound.path == MESSAGES
+
         def settle(ending: Ending, usage: Usage) -> None:
             self._account_for(status, ending, usage, committed.watch)
             exchange.settlement.end(status, ending.name.lower(), usage)
-
-        def learn() -> None:
-            Learning(exchange, self._asked, account).ended(committed.watch)
 
         body = Body(
             source=self._source,
@@ -102,7 +103,7 @@ class Committing:
             presence=exchange.presence,
             outlet=exchange.outlet if committed.watch.events else None,
             on_close=settle,
-            on_whole=learn if status in _OK and exchange.inbound.path == MESSAGES else None,
+            on_whole=partial(learning.ended, committed.watch) if is_message else None,
         )
         exchange.settlement.owes(body.close)
         return Reply(status, headers, body)
@@ -117,6 +118,9 @@ class Committing:
         if status not in _OK:
             account.failed(verdict, f"answered {status}", headers)
             return
+        if ending is not Ending.COMPLETE and self._exchange.inbound.path == MESSAGES:
+            # The next turn may go on with the blocks that were finished.
+            Learning(self._exchange, self._asked, account).ended(watch)
         account.ended(verdict, f"the answer ended {ending.name.lower()}", usage)
 
     def _failure(self, configured: Literal["auto", "cut", "event"]) -> Literal["cut", "event"]:

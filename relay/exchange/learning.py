@@ -42,7 +42,7 @@ class Learning:
                 sessions.went(self._store, self._asked.session, where, ttl_s)
 
     def ended(self, watch: Watch) -> None:
-        """It is complete. A client's next turn may come to any worker, and at once."""
+        """It is complete, or broke off. The client's next turn may come at once, to any worker."""
         upstream, thinking = self._account.upstream, watch.thinking
         if thinking:
             issuer = (upstream.name, upstream.family)
