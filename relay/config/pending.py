@@ -20,9 +20,6 @@ from relay.config.schema.setting import Setting
 PENDING: Final[Mapping[str, tuple[object, ...]]] = {
     # place, `*` for whatever follows → the values that do take effect, beside the default
     "routing.strategy": (*(word for word in STRATEGIES if word != "cost_based"),),
-    "routing.hedge_after_ms": (),
-    "routing.queue_ms": (),
-    "routing.queue_size": (),
     "providers[].drop_betas": (),
     "providers[].aws_*": (),
     "providers[].gcp_*": (),

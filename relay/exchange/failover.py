@@ -1,15 +1,18 @@
 """Everything before the status line: who is asked, in which order, and when it is enough.
 
-Candidates are walked one after the other, never in parallel, until an attempt commits, an answer
-is the client's own, or the limits of behaviour 8.3 are reached. Every attempt begins with the
-original body. After commit nothing here runs any more (`stream.body` has the rest).
+Candidates are walked one after the other until an attempt commits, an answer is the client's own,
+or the limits of behaviour 8.3 are reached; `routing.hedge_after_ms` alone asks two at a time
+(`race`). Every attempt begins with the original body. After commit nothing here runs any more
+(`stream.body` has the rest).
 
-    route ► for each upstream: permit of its breaker ► lease of a key ► attempt ► next, or commit
+    route ► for each upstream: account (permit, key) ► attempt ► next, or commit
+      └ every key taken ► a place in line (`queue`), and from the beginning
 """
+
+from dataclasses import replace
 
 from relay.breaker.classify import Left, Next
 from relay.errors import (
-    AllUnhealthy,
     CredentialRefused,
     KeysResting,
     RelayError,
@@ -20,16 +23,16 @@ from relay.exchange import count_tokens
 from relay.exchange.account import Account
 from relay.exchange.asked import Asked
 from relay.exchange.attempt import Attempt
-from relay.exchange.credentials import Credentials
+from relay.exchange.claiming import Claiming
 from relay.exchange.exchange import Exchange
-from relay.exchange.expecting import expected
 from relay.exchange.failure import Failure
 from relay.exchange.inbound import COUNT_TOKENS
+from relay.exchange.queue import Queue
+from relay.exchange.race import Race
 from relay.exchange.reply import Reply
 from relay.exchange.route import Route, Routing
 from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
-from relay.keys.lease import Resting
 
 
 def serve(exchange: Exchange) -> Reply:
@@ -46,17 +49,15 @@ class Failover:
     def __init__(self, exchange: Exchange, route: Route | None = None) -> None:
         """`route`: another than the routing's."""
         self._exchange = exchange
-        self._means = exchange.means
         self._lasting = exchange.means.lasting
         self._routing = exchange.means.config.routing
         self._clock = exchange.means.lasting.clock
         self._asked = Asked(exchange.inbound, exchange.client.name)
-        self._standing = Standing(exchange.means)
-        self._given_route = route
-        self._credentials = Credentials(exchange)
+        standing = Standing(exchange.means)
+        self._route = route or Routing(exchange, self._asked, standing).route()
+        self._claiming = Claiming(exchange, self._asked, standing, self._route)
         self._failures: list[Failure] = []
-        self._waits_s: list[float] = []
-        self._down_s: list[float] = []
+        self._given_up: set[str] = set()
         self._first_failure_at = 0.0
 
     def run(self) -> Reply:
@@ -65,94 +66,107 @@ class Failover:
         Raises: as `serve`.
         """
         self._lasting.retries.add(self._routing.retry_budget)
+        self._exchange.settlement.by_affinity = self._route.by_affinity
         with self._exchange.presence.waiting():
-            route = (
-                self._given_route or Routing(self._exchange, self._asked, self._standing).route()
-            )
-            self._exchange.settlement.by_affinity = route.by_affinity
-            reply = self._walk(route)
+            reply = self._served()
         if isinstance(reply.body, tuple):  # complete as it is: there is no body to close
             self._exchange.settlement.end(reply.status, "complete")
         return reply
 
-    def _walk(self, route: Route) -> Reply:
+    def _served(self) -> Reply:
+        if not self._routing.queue_ms:
+            return self._walk()
+        names = frozenset(upstream.name for upstream in self._route.order)
+        queue = Queue(self._exchange, self._asked, self._lasting.lines.of(names))
+        if queue.is_empty:  # else whoever waits already comes first
+            try:
+                return self._walk()
+            except KeysResting:
+                if not self._claiming.is_worth_waiting:
+                    raise
+        self._exchange = _uncoded(self._exchange)
+        return queue.wait(self._walk_again)
+
+    def _walk_again(self) -> Reply:
+        self._claiming.look_again()
+        return self._walk()
+
+    def _walk(self) -> Reply:
         """Keys that are set aside come only when nothing else is left (behaviour 9.6)."""
-        given_up: set[str] = set()
         for last_resort in (False, True):
-            for upstream in route.order:
-                if upstream.name in given_up:
+            for upstream in self._route.order:
+                if upstream.name in self._given_up:
                     continue
-                outcome = self._ask(route, upstream, last_resort=last_resort)
+                outcome = self._ask(upstream, last_resort=last_resort)
                 if isinstance(outcome, Reply):
                     return outcome
                 if outcome is Next.NONE:
                     return self._left()
-                if outcome is Next.PROVIDER:
-                    given_up.add(upstream.name)
         return self._left()
 
-    def _ask(self, route: Route, upstream: Upstream, *, last_resort: bool) -> Reply | Next:
+    def _ask(self, upstream: Upstream, *, last_resort: bool) -> Reply | Next:
         """Try this upstream's keys. KEY: none of them is to be had; PROVIDER: leave it alone."""
         inbound = self._exchange.inbound
         if inbound.path == COUNT_TOKENS and count_tokens.is_unknown(self._lasting, upstream):
             return count_tokens.estimated(inbound)
         # One key more for a provider, while another provider could answer instead (8.3).
-        tries = 2 if len(route.order) > 1 else max(upstream.pool.total, 1)
-        while self._credentials.tries(upstream) < tries:
-            outcome = self._try(route, upstream, last_resort=last_resort)
+        tries = 2 if len(self._route.order) > 1 else max(upstream.pool.total, 1)
+        while self._claiming.tries(upstream) < tries and upstream.name not in self._given_up:
+            outcome = self._try(upstream, last_resort=last_resort)
             if outcome is None:
                 break
-            if isinstance(outcome, Reply) or outcome is not Next.KEY:
+            if isinstance(outcome, Reply) or outcome is Next.NONE:
                 return outcome
         return Next.KEY
 
-    def _try(self, route: Route, upstream: Upstream, *, last_resort: bool) -> Reply | Next | None:
-        """One attempt; None while there is no credential to make it with."""
+    def _try(self, upstream: Upstream, *, last_resort: bool) -> Reply | Next | None:
+        """One attempt, or two at a time; None while there is no credential to make it with."""
         if not self._may_go_on():
             return Next.NONE
-        account = self._account(route, upstream, last_resort=last_resort)
+        account = self._claiming.account(upstream, last_resort=last_resort)
+        if account is Next.PROVIDER:  # its breaker; another walk may find it otherwise
+            return None
         if not isinstance(account, Account):
-            return account
+            return None
         if self._failures and not self._lasting.retries.spend(self._routing.retry_budget):
             account.dropped(sent=False)
             return Next.NONE
-        outcome = Attempt(self._exchange, self._asked, account, route).run()
+        if self._routing.hedge_after_ms and self._exchange.inbound.path != COUNT_TOKENS:
+            outcome = self._race(account)
+        else:
+            outcome = Attempt(self._exchange, self._asked, account, self._route).run()
         if isinstance(outcome, Reply):
             return outcome
-        self._failed(outcome)
-        return outcome.verdict.next
+        return self._failed(outcome)
 
-    def _account(
-        self, route: Route, upstream: Upstream, *, last_resort: bool
-    ) -> Account | Next | None:
-        """Leave to ask, and something to ask with; else as `_try`."""
-        standing, lasting = self._standing, self._lasting
-        permit = lasting.breakers.admit(
-            upstream.name,
-            standing.breaker(upstream),
-            standing.now,
-            self._means.config.health.circuit_breaker,
+    def _race(self, first: Account) -> Reply | Failure:
+        """The first attempt, and after a while of silence a second beside it."""
+        race = Race(self._routing.hedge_after_ms / 1000)
+        outcome = race.run(
+            lambda account: Attempt(
+                self._exchange, self._asked, account, self._route, won=race.won
+            ).run(),
+            first,
+            lambda: self._second(first.upstream),
         )
-        if permit is None:
-            self._down_s.append(standing.opens_s(upstream))
-            return Next.PROVIDER
-        try:
-            credential = self._credentials.take(
-                upstream,
-                standing,
-                lambda: expected(self._exchange, self._asked, upstream, standing, route.model),
-                preferred=route.key_digest if upstream is route.order[0] else b"",
-                last_resort=last_resort,
-            )
-        except BaseException:
-            permit.neutral()
-            raise
-        if credential is None or isinstance(credential, Resting):
-            permit.neutral()
-            if credential:
-                self._waits_s.append(credential.wait_s)
+        if isinstance(outcome, Reply):
+            return outcome
+        for failure in outcome[:-1]:
+            self._failed(failure)
+        return outcome[-1]
+
+    def _second(self, first: Upstream) -> Account | None:
+        """Somebody else to ask beside `first`, if the retry budget has room for it."""
+        if not self._lasting.retries.spend(self._routing.retry_budget):
             return None
-        return Account(self._exchange, upstream, credential, permit, standing)
+        self._claiming.look_again()
+        for upstream in self._route.order:
+            if upstream is first or upstream.name in self._given_up:
+                continue
+            account = self._claiming.account(upstream, last_resort=False)
+            if isinstance(account, Account):
+                return account
+        return None
 
     def _may_go_on(self) -> bool:
         if not self._failures:
@@ -163,11 +177,14 @@ class Failover:
             and waited_s * 1000 <= self._routing.failover_timeout
         )
 
-    def _failed(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure) -> Next:
         if not self._failures:
             self._first_failure_at = self._clock.monotonic()
         self._failures.append(failure)
-        self._standing = Standing(self._means)  # seconds may have passed
+        if failure.verdict.next is Next.PROVIDER:
+            self._given_up.add(failure.account.upstream.name)
+        self._claiming.look_again()
+        return failure.verdict.next
 
     def _left(self) -> Reply:
         """What the client gets when nobody is left: the last HTTP answer, else the last failure."""
@@ -181,9 +198,7 @@ class Failover:
 
     def _error(self) -> RelayError:
         if not self._failures:
-            if self._down_s and not self._waits_s:
-                return AllUnhealthy(min(self._down_s))
-            return KeysResting(min(self._waits_s, default=1.0))
+            return self._claiming.error()
         last = self._failures[-1]
         name = last.account.upstream.name
         text = f"{name}: {last.reason}"
@@ -192,3 +207,12 @@ class Failover:
         if last.verdict.left is Left.CREDENTIAL_REFUSED:
             return CredentialRefused(f"{name} refused the credential configured for it")
         return UpstreamFailed(text)
+
+
+def _uncoded(exchange: Exchange) -> Exchange:
+    """The same, but for a stream that pings may have to be written into."""
+    inbound = exchange.inbound
+    if not inbound.stream:
+        return exchange
+    headers = {**inbound.headers, "accept-encoding": "identity"}
+    return replace(exchange, inbound=replace(inbound, headers=headers))

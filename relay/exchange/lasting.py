@@ -11,6 +11,7 @@ from typing import Self
 from relay.breaker.breaker import Breakers
 from relay.clock import Clock
 from relay.exchange.keeper import Keeper
+from relay.exchange.line import Lines
 from relay.limits.expected import Outputs
 from relay.limits.retry_budget import RetryBudget
 from relay.limits.slots import Slots
@@ -61,6 +62,8 @@ class Lasting:
     slots: Slots
     watch: ClientWatch
     running: Running
+    lines: Lines = field(default_factory=Lines)
+    """Who waits for room (9.7)."""
     outputs: Outputs = field(default_factory=Outputs)
     retries: RetryBudget = field(default_factory=RetryBudget)
     uncounted: dict[tuple[str, str], float] = field(default_factory=dict)

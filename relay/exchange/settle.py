@@ -49,11 +49,15 @@ class Settlement:
         self, provider: str, key: str, model_sent: str, mutations: tuple[str, ...]
     ) -> None:
         """Another try began; the last one is what the log line names."""
+        self.answers(provider, key, model_sent, mutations)
+        self.attempts += 1
+
+    def answers(self, provider: str, key: str, model_sent: str, mutations: tuple[str, ...]) -> None:
+        """Of two tries at a time it is this one that the client's answer comes from."""
         self.provider = provider
         self.key = key
         self.model_sent = model_sent
         self.mutations = mutations
-        self.attempts += 1
 
     def committed(self) -> None:
         """The first byte is on its way to the client."""

@@ -12,6 +12,8 @@ class Resting:
     """No key is to be had. `wait_s`: until one may be; infinite where waiting changes nothing."""
 
     wait_s: float
+    is_taken: bool = False
+    """Some key merely has no room: it may have some sooner, when others use less than they took."""
 
 
 class Lease:

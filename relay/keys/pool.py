@@ -171,7 +171,7 @@ class KeyPool:
             if not isinstance(found, Full):
                 return Lease(self._store, peers[found.choice], self._provider, found)
             wait_s = min(wait_s, found.wait_s)
-        return Resting(wait_s)
+        return Resting(wait_s, is_taken=True)
 
     def _in_order(self, usable: Sequence[Member], preferred: bytes) -> Iterator[Sequence[Member]]:
         """Groups of keys: the highest priority first, each group as the strategy has it."""
