@@ -21,6 +21,7 @@ writes, a full disk is a SIGBUS instead of an error, and a stray pointer can wri
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import stat
@@ -36,17 +37,22 @@ from lmdb.verify import VerifyError, verify
 
 from relay.state.file_lock import Turn, lock_file, locked
 
+log = logging.getLogger("relay.state")
+
 Files = tuple[int, int]
 """What tells one data file from another: device and inode."""
 
 # Slots for readers: one a process. A killed one keeps its own until `reader_check`, and workers are
 # at most some dozens.
 _READERS: Final = 512
+# What live records may take of the map: a change is written beside what it replaces, and pages of
+# one size leave gaps for another.
+_ROOM: Final = 0.75
 # A write takes some 20 µs and opening milliseconds. Whoever waits for longer goes on without, if
 # nobody has written meanwhile: a busy machine is slow, but what stands still has been stopped.
 _WRITE_S: Final = 0.1
 _OPENING_S: Final = 2.0
-PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _FORMAT: Final = b"\2format"
 _FORMAT_1: Final = b"cc-relay 1"
 _ASIDE: Final = "shared.aside-"
@@ -65,31 +71,50 @@ DAMAGE: Final = (
 
 @dataclass(slots=True)
 class Environment:
-    """An open environment, of the process `pid` alone; all stores of one folder use the same."""
+    """An open environment, of one process alone; all its stores of one folder use the same.
+
+    A fork closes it first: neither parent nor child finds it open.
+    """
 
     env: lmdb.Environment
     database: lmdb._Database
+    folder: Path
+    map_bytes: int
     files: Files
     in_use: int
     turn: Turn
     notes: Sequence[str]
     """Why a store was set aside on the way, for the log."""
-    pid: int = field(default_factory=os.getpid)
     users: int = 1
     closed: bool = False
+    _full_said: bool = False
     _thread: threading.RLock = field(default_factory=threading.RLock)
     """A file's lock is the process's: this tells its threads apart."""
 
-    def pages(self, txn: lmdb.Transaction) -> int:
-        """How many pages hold records."""
+    def filled(self, txn: lmdb.Transaction) -> float:
+        """Which part of what records may take they do: above 1 some have to go."""
         found = txn.stat(self.database)
-        return found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
+        pages = found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
+        return pages * _PAGE_BYTES / (self.map_bytes * _ROOM)
+
+    def say_full(self) -> None:
+        """Once while it is open."""
+        if not self._full_said:
+            self._full_said = True
+            log.warning(
+                "store is full: dropping what ends soonest",
+                extra={"fields": {"folder": str(self.folder), "bytes": self.map_bytes}},
+            )
 
     def settle(self) -> None:
         """Make pages that were freed usable: LMDB leaves them alone for one more transaction."""
         for _ in range(2):
-            with self.env.begin(write=True) as txn:
-                txn.put(_FORMAT, _FORMAT_1)
+            self.lock()
+            try:
+                with self.env.begin(write=True) as txn:
+                    txn.put(_FORMAT, _FORMAT_1)
+            finally:
+                self.unlock()
 
     def lock(self) -> None:
         """Before a write transaction; `unlock` afterwards. Raises: `TimeoutError`."""
@@ -110,9 +135,9 @@ class Environment:
             self.turn.give_back()
         self._thread.release()
 
-    def check_readers(self, folder: Path) -> None:
+    def check_readers(self) -> None:
         """Free what killed readers hold: their places, and the pages they looked at."""
-        with locked(folder / "opening", _OPENING_S):
+        with locked(self.folder / "opening", _OPENING_S):
             self.env.reader_check()
 
     def close(self) -> None:
@@ -175,7 +200,7 @@ def open_environment(
             if files is None:
                 raise FileNotFoundError(f"{folder} was removed at this very moment")
             undone.pop_all()
-        _OPEN[files] = Environment(env, database, files, in_use, turn, notes)
+        _OPEN[files] = Environment(env, database, folder, map_bytes, files, in_use, turn, notes)
         return _OPEN[files]
 
 

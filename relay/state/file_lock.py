@@ -20,6 +20,9 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+_AT_ONCE: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
+# So many turns in a row are taken without a look at who waits: most looks find nobody.
+_IN_A_ROW: Final = 8
 # Whoever waits asks again at once so often, then sleeps in between.
 _TURNS: Final = 50
 _PAUSE_S: Final = 0.0002
@@ -33,29 +36,36 @@ def lock_file(path: Path) -> int:
 def lock(file: int, patience_s: float, progress: Callable[[], int] = int) -> None:
     """Lock it. Raises: `TimeoutError` when others hold it for so long without any `progress`."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, _AT_ONCE)
     except BlockingIOError:
         _wait_for(file, patience_s, progress)
 
 
 class Turn:
-    """Whoever waits for it longest has it next, or nearly so: none can have it twice before that.
+    """Whoever waits for it longest has it next, or nearly so: others have it a few times before.
 
     Without the second lock one that takes turns without a pause leaves others none: on a busy
-    machine they ask only while it has been stopped in the middle of its turn.
+    machine they ask only while it has been stopped in the middle of its turn. So now and then
+    each asks whether it is its turn at all: whoever waits holds `next` meanwhile.
     """
 
     def __init__(self, folder: Path) -> None:
         self._next = lock_file(folder / "next")
         self._now = lock_file(folder / "writing")
+        self._at_once = 0
 
     def take(self, patience_s: float, progress: Callable[[], int] = int) -> None:
         """As `lock`."""
-        lock(self._next, patience_s, progress)
-        try:
-            lock(self._now, patience_s, progress)
-        finally:
-            fcntl.flock(self._next, fcntl.LOCK_UN)
+        if self._at_once:
+            self._at_once -= 1
+            try:
+                fcntl.flock(self._now, _AT_ONCE)
+            except BlockingIOError:
+                pass
+            else:
+                return
+        self._queue(patience_s, progress)
+        self._at_once = _IN_A_ROW
 
     def give_back(self) -> None:
         """Let others have theirs."""
@@ -65,6 +75,13 @@ class Turn:
         """No more turns."""
         os.close(self._next)
         os.close(self._now)
+
+    def _queue(self, patience_s: float, progress: Callable[[], int]) -> None:
+        lock(self._next, patience_s, progress)
+        try:
+            lock(self._now, patience_s, progress)
+        finally:
+            fcntl.flock(self._next, fcntl.LOCK_UN)
 
 
 @contextmanager
@@ -86,7 +103,7 @@ def _wait_for(file: int, patience_s: float, progress: Callable[[], int]) -> None
         else:
             signal.sigtimedwait((), _PAUSE_S)  # gevent has replaced every other sleep
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, _AT_ONCE)
         except BlockingIOError:
             if time.monotonic() < until:
                 continue

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Concatenate, Final, NoReturn, ParamSpec, TypeVar
 
 import lmdb
@@ -24,7 +23,6 @@ import lmdb
 from relay.clock import Clock, SystemClock
 from relay.state.environment import (
     DAMAGE,
-    PAGE_BYTES,
     Environment,
     Files,
     files_of,
@@ -37,12 +35,10 @@ from relay.state.store import StoreAway
 log = logging.getLogger("relay.state")
 
 MAP_BYTES: Final = 64 << 20
-# What live records may take of it: a change is written beside what it replaces, and pages of one
-# size leave gaps for another.
-_ROOM: Final = 0.75
-# A new record makes room for itself, and a little more; one of the largest needs more tries.
-_DROP_EACH: Final = 8
+# Where the map is full in the middle of a step, so many are dropped at once, until it is filled no
+# more than that.
 _DROP_MANY: Final = 1000
+_ENOUGH: Final = 0.5
 # How long a store that is away stays so; and how often one that is open is looked at.
 _AWAY_S: Final = 3.0
 _LOOK_S: Final = 2.0
@@ -58,15 +54,17 @@ def _mended(step: Callable[Concatenate[Steps, P], R]) -> _Step[P, R]:
     """The step, made again when what it failed of is mended: it was undone each time."""
 
     def make(store: "LmdbStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        for _ in range(_TRIES - 1):
-            try:
-                return step(store, *args, **kwargs)
-            except lmdb.Error as error:
-                store.mend(error)
         try:
             return step(store, *args, **kwargs)
         except lmdb.Error as error:
-            raise StoreAway(str(error)) from error
+            failed = error
+        for _ in range(_TRIES - 1):
+            store.mend(failed)
+            try:
+                return step(store, *args, **kwargs)
+            except lmdb.Error as error:
+                failed = error
+        raise StoreAway(str(failed)) from failed
 
     make.__doc__ = step.__doc__
     return make
@@ -81,30 +79,25 @@ class LmdbStore(Steps):
         super().__init__()
         self._folder = folder
         self._map_bytes = map_bytes
-        self.most_pages = int(map_bytes * _ROOM) // PAGE_BYTES
-        """What live records may take."""
         self._clock = clock or SystemClock()
         self._opened: Environment | None = None
         self._look_at = 0.0
         self._looks = 0
         self._away = ""
         self._away_until = 0.0
-        self._full_said = False
         self._damaged: tuple[Files, str] | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()  # opening and letting go, between threads
 
-    def begin(self, *, write: bool) -> "_Transaction":
+    def begin(self, *, write: bool) -> Records:
         """As `Steps.begin`; also raises `lmdb.Error`, which `mend` takes."""
         opened = self._opened
-        if (
-            opened is None
-            or opened.closed
-            or opened.pid != os.getpid()
-            or self._clock.monotonic() >= self._look_at
-        ):
+        if opened is None or opened.closed or self._clock.monotonic() >= self._look_at:
             opened = self._ready()
-        return _Transaction(self, opened, self._clock, write=write)
+        try:
+            return Records(opened, self._clock, write=write)
+        except OSError as error:
+            self._stay_away(error)
 
     take = _mended(Steps.take)
     settle = _mended(Steps.settle)
@@ -134,7 +127,7 @@ class LmdbStore(Steps):
             elif isinstance(error, lmdb.MapResizedError) and opened:
                 opened.env.set_mapsize(0)  # a worker with a larger bound: it holds for all
             elif isinstance(error, lmdb.ReadersFullError) and opened:
-                opened.check_readers(self._folder)
+                opened.check_readers()
             elif isinstance(error, DAMAGE):
                 self._discard(str(error))
             elif isinstance(error, lmdb.PanicError | lmdb.BadRslotError | lmdb.BadTxnError):
@@ -142,35 +135,20 @@ class LmdbStore(Steps):
             elif "closed" in str(error):
                 self.close()  # another store of this process has mended it
             else:
-                self.stay_away(error)
+                self._stay_away(error)
         except (lmdb.Error, OSError) as second:
-            self.stay_away(second)
-
-    def say_full(self) -> None:
-        """Once a process."""
-        if not self._full_said:
-            self._full_said = True
-            log.warning(
-                "store is full: dropping what ends soonest",
-                extra={"fields": {"folder": str(self._folder), "bytes": self._map_bytes}},
-            )
+            self._stay_away(second)
 
     def _make_room(self) -> None:
         """The map is full in the middle of a step, which is undone."""
         opened = self._ready()
-        opened.check_readers(self._folder)
-        opened.lock()
-        try:
-            looked_at = 1
-            while looked_at:
-                with opened.env.begin(write=True) as txn:
-                    if opened.pages(txn) < self.most_pages // 2:
-                        break
-                    looked_at = Records(txn, self._clock, write=True).drop(_DROP_MANY)
-            opened.settle()
-        finally:
-            opened.unlock()
-        self.say_full()
+        opened.check_readers()
+        looked_at = 1
+        while looked_at:
+            with Records(opened, self._clock, write=True) as table:
+                looked_at = table.drop(_DROP_MANY) if table.filled() > _ENOUGH else 0
+        opened.settle()
+        opened.say_full()
 
     def _discard(self, why: str = "") -> None:
         if self._opened:
@@ -178,7 +156,7 @@ class LmdbStore(Steps):
             self._opened.discard()
         self.close()
 
-    def stay_away(self, error: Exception) -> NoReturn:
+    def _stay_away(self, error: Exception) -> NoReturn:
         """Be away for a while. Raises: `StoreAway`."""
         if not self._away:
             log.warning(
@@ -213,7 +191,7 @@ class LmdbStore(Steps):
         if opened.closed or files_of(self._folder) != opened.files:
             self._let_go()
         elif self._looks % _CHECK_READERS == 0:
-            opened.check_readers(self._folder)
+            opened.check_readers()
 
     def _open(self) -> Environment:
         now = self._clock.monotonic()
@@ -222,7 +200,7 @@ class LmdbStore(Steps):
         try:
             opened = open_environment(self._folder, self._map_bytes, self._damaged)
         except (OSError, lmdb.Error) as error:
-            self.stay_away(error)
+            self._stay_away(error)
         self._damaged, self._look_at = None, now + _LOOK_S
         for note in opened.notes:
             log.warning("store set aside, starting empty", extra={"fields": {"reason": note}})
@@ -235,60 +213,3 @@ class LmdbStore(Steps):
         opened, self._opened = self._opened, None
         if opened:
             opened.close()
-
-
-class _Transaction:
-    """One LMDB transaction as a `with`."""
-
-    __slots__ = ("_opened", "_store", "_table", "_txn", "_write")
-
-    def __init__(self, store: LmdbStore, opened: Environment, clock: Clock, *, write: bool) -> None:
-        self._store = store
-        self._opened = opened
-        self._write = write
-        if write:
-            self._lock()
-        try:
-            self._txn = opened.env.begin(write=write)
-        except BaseException:
-            self._unlock()
-            raise
-        self._table = Records(self._txn, clock, write=write)
-
-    def __enter__(self) -> Records:
-        return self._table
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        is_full = False
-        try:
-            if error is None and self._write:
-                is_full = self._table.added > 0 and self._make_room()
-                self._txn.commit()
-        finally:
-            self._txn.abort()  # which does nothing after a commit
-            self._unlock()
-        if is_full:
-            self._store.say_full()
-
-    def _make_room(self) -> bool:
-        """Whether there was none."""
-        self._table.sweep()
-        if self._opened.pages(self._txn) <= self._store.most_pages:
-            return False
-        self._table.drop(_DROP_EACH * self._table.added)
-        return True
-
-    def _lock(self) -> None:
-        try:
-            self._opened.lock()
-        except (TimeoutError, OSError) as error:
-            self._store.stay_away(error)
-
-    def _unlock(self) -> None:
-        if self._write:
-            self._opened.unlock()

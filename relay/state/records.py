@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import islice, takewhile
 from math import ceil
-from typing import Final
-
-import lmdb
+from types import TracebackType
+from typing import Any, Final, Self
 
 from relay.clock import Clock
+from relay.state.environment import Environment
 
 _HEAD: Final = struct.Struct("<dI")  # Unix seconds of its end; the second in which it is due
+_HEAD_BYTES: Final = _HEAD.size
 _DUE: Final = struct.Struct(">BI")
 _FACTS, _OTHERS = 0, 1
 _LAST_DUE: Final = 2**32 - 1
@@ -34,49 +35,59 @@ _JITTER_S: Final = 0.002
 _MAX_NAME: Final = 500
 _HASH_BYTES: Final = 32
 _A_FEW: Final = 4
+# A new record makes room for itself, and a little more; one of the largest needs more tries.
+_DROP_EACH: Final = 8
+_ABSENT: Final = -1
 
 
 class Records:
-    """As `Table`, over one transaction; commit and abort are the caller's."""
+    """One LMDB transaction as a `with`, and its records as `Table`.
 
-    __slots__ = ("_clock", "_now", "_put", "_txn", "_write", "added")
+    One that writes waits for its turn. Raises: `TimeoutError` when others do not go on.
+    """
 
-    def __init__(self, txn: lmdb.Transaction, clock: Clock, *, write: bool) -> None:
-        self._txn = txn
+    __slots__ = ("_added", "_clock", "_met", "_now", "_opened", "_txn", "_write")
+
+    def __init__(self, opened: Environment, clock: Clock, *, write: bool) -> None:
+        self._opened = opened
         self._clock = clock
         self._write = write
         self._now = 0.0
-        self._put: set[bytes] = set()
-        self.added = 0
-        """How many records are new."""
+        self._met: dict[str, tuple[bytes, int]] = {}  # keys, and when they are due
+        self._added = 0
+        # Any: as its types have it, a value might be a view, for which nobody asks.
+        self._txn: Any
+        if write:
+            opened.lock()
+        try:
+            self._txn = opened.env.begin(write=write)
+        except BaseException:
+            if write:
+                opened.unlock()
+            raise
 
-    def get(self, name: str) -> bytes | None:
-        """As `Table.get`."""
-        kept = self._txn.get(_key(name))
-        if kept is None or _HEAD.unpack_from(kept)[0] <= self.now():
-            return None
-        return bytes(kept[_HEAD.size :])
+    def __enter__(self) -> Self:
+        return self
 
-    def put(self, name: str, record: bytes, ttl_s: float) -> None:
-        """As `Table.put`."""
-        key = _key(name)
-        end = self.now() + ttl_s
-        kept = self._txn.get(key)
-        if kept is None:
-            due = _due(end)
-            self._txn.put(_index(key, due), b"")
-            self.added += 1
-        else:
-            due = _HEAD.unpack_from(kept)[1]
-        self._txn.put(key, _HEAD.pack(end, due) + record)
-        self._put.add(key)
-
-    def remove(self, name: str) -> None:
-        """As `Table.remove`."""
-        key = _key(name)
-        kept = self._txn.pop(key)
-        if kept is not None:
-            self._txn.delete(_index(key, _HEAD.unpack_from(kept)[1]))
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._write:
+            self._txn.abort()
+            return
+        is_full = False
+        try:
+            if error is None:
+                is_full = self._added > 0 and self._make_room()
+                self._txn.commit()
+        finally:
+            self._txn.abort()  # which does nothing after a commit
+            self._opened.unlock()
+        if is_full:
+            self._opened.say_full()
 
     def now(self) -> float:
         """Wall time, but on from where it was, at the pace of monotonic time, after a step back.
@@ -89,23 +100,53 @@ class Records:
             wall, monotonic = self._clock.wall(), self._clock.monotonic()
             clocks = self._txn.get(_CLOCK)
             then, at = _CLOCKS.unpack(clocks) if clocks else (0.0, monotonic)
-            now = then + max(monotonic - at, 0.0)
-            if self._write and (wall > now + _JITTER_S or monotonic < at):
-                self._txn.put(_CLOCK, _CLOCKS.pack(max(wall, now), monotonic))
+            is_restarted = monotonic < at
+            now = then if is_restarted else then + monotonic - at
             self._now = max(wall, now)
+            if self._write and (is_restarted or wall > now + _JITTER_S):
+                self._txn.put(_CLOCK, _CLOCKS.pack(self._now, monotonic))
         return self._now
 
-    def sweep(self) -> None:
-        """Drop what has run out, `_A_FEW` for each record that is new."""
-        now = int(self.now())
-        for kind in (_FACTS, _OTHERS):
-            for index in list(islice(self._indexed(kind, now), self.added * _A_FEW)):
-                self._drop(index, now)
+    def get(self, name: str) -> bytes | None:
+        """As `Table.get`."""
+        key = name.encode("utf-8", "surrogatepass")
+        if len(key) >= _MAX_NAME:
+            key = _shortened(key)
+        kept: bytes | None = self._txn.get(key)
+        if kept is None:
+            self._met[name] = key, _ABSENT
+            return None
+        end, due = _HEAD.unpack_from(kept)
+        self._met[name] = key, due
+        return kept[_HEAD_BYTES:] if end > (self._now or self.now()) else None
+
+    def put(self, name: str, record: bytes, ttl_s: float) -> None:
+        """As `Table.put`."""
+        key, due = self._met.get(name) or self._meet(name)
+        end = (self._now or self.now()) + ttl_s
+        if due == _ABSENT:
+            due = _due(end)
+            self._met[name] = key, due
+            self._txn.put(_index(key, due), b"")
+            self._added += 1
+        self._txn.put(key, _HEAD.pack(end, due) + record)
+
+    def remove(self, name: str) -> None:
+        """As `Table.remove`."""
+        key, due = self._met.get(name) or self._meet(name)
+        if due != _ABSENT:
+            self._txn.delete(key)
+            self._txn.delete(_index(key, due))
+            self._met[name] = key, _ABSENT
+
+    def filled(self) -> float:
+        """As `Environment.filled`."""
+        return self._opened.filled(self._txn)
 
     def drop(self, most: int) -> int:
         """Drop up to `most` records: what has run out, facts that end soonest, others that do.
 
-        Never what this transaction has put: windows end soon, and one that is dropped as soon as it
+        Never what this transaction has met: windows end soon, and one that is dropped as soon as it
         is counted would let everything through. Returns how many there were to look at.
         """
         now = int(self.now())
@@ -117,6 +158,21 @@ class Records:
             self._drop(index, _DUE.unpack_from(index)[1])
         return len(found[:most])
 
+    def _meet(self, name: str) -> tuple[bytes, int]:
+        self.get(name)
+        return self._met[name]
+
+    def _make_room(self) -> bool:
+        """Drop what has run out, `_A_FEW` for each new record; whether more had to go."""
+        now = int(self.now())
+        for kind in (_FACTS, _OTHERS):
+            for index in list(islice(self._indexed(kind, now), self._added * _A_FEW)):
+                self._drop(index, now)
+        if self.filled() <= 1:
+            return False
+        self.drop(_DROP_EACH * self._added)
+        return True
+
     def _indexed(self, kind: int, until: int) -> Iterator[bytes]:
         cursor = self._txn.cursor()
         if not cursor.set_range(bytes([kind])):
@@ -125,7 +181,8 @@ class Records:
         keys = takewhile(
             lambda key: key[: _DUE.size] <= last, map(bytes, cursor.iternext(values=False))
         )
-        return (key for key in keys if key[_DUE.size :] not in self._put)
+        met = {key for key, _ in self._met.values()}
+        return (key for key in keys if key[_DUE.size :] not in met)
 
     def _drop(self, index: bytes, until: int) -> None:
         """Drop the record, if that is when it ends; else it is due later."""
@@ -139,14 +196,11 @@ class Records:
         if due <= until:
             self._txn.delete(key)
             return
-        self._txn.put(key, _HEAD.pack(end, due) + kept[_HEAD.size :])
+        self._txn.put(key, _HEAD.pack(end, due) + kept[_HEAD_BYTES:])
         self._txn.put(_index(key, due), b"")
 
 
-def _key(name: str) -> bytes:
-    key = name.encode("utf-8", "surrogatepass")
-    if len(key) < _MAX_NAME:
-        return key
+def _shortened(key: bytes) -> bytes:
     return key[: _MAX_NAME - _HASH_BYTES] + blake2b(key, digest_size=_HASH_BYTES).digest()
 
 

@@ -18,9 +18,9 @@ from relay.state.store import WINDOW_S, Bound
 CELLS: Final = WINDOW_S + 1
 _HEAD: Final = struct.Struct("<qqqqd")
 _CELL: Final = struct.Struct("<q")
+_CELLS_AT: Final = _HEAD.size
 _SIZE: Final = _HEAD.size + CELLS * _CELL.size
-_NO_CELLS: Final = bytes(CELLS * _CELL.size)
-_NO_BOUND: Final = (0, 0, 0.0)
+_NEW: Final = bytes(_SIZE)
 # What an upstream says may be anything. So much fits into a record, and is exact in Lua.
 _MOST: Final = 2**53
 _LONGEST_S: Final = 7 * 86400.0
@@ -29,25 +29,29 @@ _LONGEST_S: Final = 7 * 86400.0
 class Window:
     """One window at one second of the store."""
 
-    __slots__ = ("_cells", "_left", "_since", "_until", "counted", "second")
+    __slots__ = ("_left", "_record", "_since", "_until", "counted", "second")
+
+    second: int
+    counted: int
+    _left: int
+    _until: float
 
     def __init__(self, record: bytes | None, second: int) -> None:
         """Read a record (None: a new window) and move on to `second`; it never moves back."""
         if record is None or len(record) != _SIZE:
-            self.second, self.counted = second, 0
-            self._left, self._since, self._until = _NO_BOUND
-            self._cells = bytearray(_NO_CELLS)
-            return
+            record = _NEW
         head = _HEAD.unpack_from(record)
         self.second, self.counted, self._left, self._since, self._until = head
-        self._cells = bytearray(record[_HEAD.size :])
+        # Of the record's head nothing is read any more. Most windows are only looked at: a copy is
+        # made where a cell changes.
+        self._record: bytes | bytearray = record
         if second > self.second:
             self._move_to(second)
 
     def record(self) -> bytes:
         """The same as bytes."""
-        head = (self.second, self.counted, self._left, self._since, self._until)
-        return _HEAD.pack(*head) + self._cells
+        head = _HEAD.pack(self.second, self.counted, self._left, self._since, self._until)
+        return head + self._record[_CELLS_AT:]
 
     def lasts_s(self, now: float) -> float:
         """How long the record says anything."""
@@ -84,21 +88,21 @@ class Window:
         """Count `amount` now."""
         if self._until > self.second:
             self._left -= amount
-        self._count(amount, self.second)
+        record = self._record = bytearray(self._record)
+        place = _CELLS_AT + self.second % CELLS * _CELL.size
+        _CELL.pack_into(record, place, _CELL.unpack_from(record, place)[0] + amount)
+        self.counted += amount
 
     def settle(self, change: int, second: int) -> None:
-        """Count so much more, or less than nothing more, for a claim of that second."""
+        """Count so much more, or less, in a second that still counts; it never holds below 0."""
         if second > self._since and self._until > self.second:
             self._left -= change
-        self._count(change, second)
-
-    def _count(self, amount: int, second: int) -> None:
-        """In a second that still counts; a second never holds less than nothing."""
         if self.second - CELLS < second <= self.second:
-            place = second % CELLS * _CELL.size
-            (before,) = _CELL.unpack_from(self._cells, place)
-            after = max(before + amount, 0)
-            _CELL.pack_into(self._cells, place, after)
+            record = self._record = bytearray(self._record)
+            place = _CELLS_AT + second % CELLS * _CELL.size
+            (before,) = _CELL.unpack_from(record, place)
+            after = max(before + change, 0)
+            _CELL.pack_into(record, place, after)
             self.counted += after - before
 
     def _is_left(self, amount: int, limit: int) -> bool:
@@ -112,22 +116,21 @@ class Window:
         for age in range(CELLS, 0, -1):  # the oldest second runs out first
             if left + amount <= limit or not left:
                 return CELLS - age
-            left -= self._cell((self.second + 1 - age) % CELLS)
+            place = _CELLS_AT + (self.second + 1 - age) % CELLS * _CELL.size
+            left -= _CELL.unpack_from(self._record, place)[0]
         return CELLS
 
-    def _cell(self, number: int) -> int:
-        cell: int = _CELL.unpack_from(self._cells, number * _CELL.size)[0]
-        return cell
-
     def _move_to(self, second: int) -> None:
-        if second - self.second >= CELLS:
-            self._cells[:] = _NO_CELLS
-            self.counted = 0
-        elif self.counted:
-            for passed in range(self.second + 1, second + 1):
-                place = passed % CELLS * _CELL.size
-                (gone,) = _CELL.unpack_from(self._cells, place)
-                if gone:
-                    self.counted -= gone
-                    _CELL.pack_into(self._cells, place, 0)
+        """Empty the cells of all seconds after `self.second`: one run in the ring, or two."""
+        if self.counted:
+            self._record = bytearray(self._record)
+            first, passed = (self.second + 1) % CELLS, min(second - self.second, CELLS)
+            self._empty(self._record, first, min(first + passed, CELLS))
+            self._empty(self._record, 0, first + passed - CELLS)
         self.second = second
+
+    def _empty(self, record: bytearray, first: int, end: int) -> None:
+        if first < end:
+            run = slice(_CELLS_AT + first * _CELL.size, _CELLS_AT + end * _CELL.size)
+            self.counted -= sum(cell for (cell,) in _CELL.iter_unpack(record[run]))
+            record[run] = _NEW[run]

@@ -31,6 +31,23 @@ def test_those_who_take_turns_without_a_pause_have_as_many_each(tmp_path: Path) 
     assert most < 4 * least
 
 
+def test_one_who_waits_is_passed_by_a_few_turns_and_no_more(tmp_path: Path) -> None:
+    turn, taken = Turn(tmp_path), 0
+    turn.take(0.05)
+    turn.give_back()
+    with (tmp_path / "next").open("w") as waiting:
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+
+        with pytest.raises(TimeoutError):
+            for taken in range(100):  # noqa: B007  read below
+                turn.take(0.05)
+                turn.give_back()
+
+        assert taken < 10
+    turn.take(0.05)
+    turn.give_back()
+
+
 def test_a_wait_for_one_who_does_not_go_on_ends(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
