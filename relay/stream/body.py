@@ -82,8 +82,8 @@ class Body:
     ) -> None:
         """Own `source` and `presence` from here on; `on_close` is called exactly once.
 
-        `on_whole`: called when the message is complete, before its last bytes go out, or right
-        after them where the pump wrote them; in the greenlet that reads this, so it may wait.
+        `on_whole`: called, and may wait, when the message is complete: before its last bytes go
+        out, or right after them where the pump wrote them.
 
         `outlet`: where the pump may write, if the source is `Readable` and the body of no
         announced length.
@@ -106,8 +106,7 @@ class Body:
             self._pump = Pump(readable, outlet, self, ping_interval_s=ping_interval_s)
         self._step: Callable[[], bytes] = self._open
         self._ending: Ending | None = None
-        self._closed = False
-        self._is_direct = False
+        self._closed = self._is_direct = False
 
     def direct(self) -> None:
         """The server itself iterates this, and sends it in chunks: the pump may write, too."""

@@ -89,7 +89,6 @@ def test_a_file_for_a_later_version_loads_with_one_warning_a_setting(loading: Lo
     assert all(warning.endswith(ending) for warning in warnings)
     assert [warning.removesuffix(ending) for warning in warnings] == [
         "routing.strategy",
-        "routing.hedge_after_ms",
         "providers[0].drop_betas",
         "metrics.enabled",
         "management.token",
