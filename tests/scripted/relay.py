@@ -227,7 +227,8 @@ class Relay:
 
     def records(self, since: int = 0) -> Iterator[dict[str, Any]]:
         """Its log records, those after the first `since` bytes of output."""
-        for line in self.output()[since:].splitlines():
+        written = self.output()[since:]
+        for line in written[: written.rfind("\n") + 1].splitlines():  # the last may be half a line
             if line.startswith("{"):
                 yield json.loads(line)
 
