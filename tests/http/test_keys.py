@@ -206,11 +206,13 @@ def test_no_wait_longer_than_a_minute_is_told(fleet: Fleet) -> None:
 
 def test_a_longer_rest_is_not_shortened(fleet: Fleet, hold: threading.Event) -> None:
     fleet.put(fleet.entry("A"))
+    first = threading.Event()
     long, short = _throttled(retry_after="20"), _throttled(retry_after="2")
-    fleet["A"].says(long, replace(short, before=(hold,)))
-    two = [fleet.begin(worker=worker) for worker in (0, 1)]  # both are on their way at once
-    fleet["A"].wait_for(2)
-    until("the first is answered", lambda: two[0].is_answered() or two[1].is_answered())
+    fleet["A"].says(replace(long, before=(first,)), replace(short, before=(hold,)))
+    two = [fleet.begin(worker=worker) for worker in (0, 1)]
+    fleet["A"].wait_for(2)  # both are on their way at once
+    first.set()
+    until("one is answered", lambda: two[0].is_answered() or two[1].is_answered())
     hold.set()
     assert [client.response().status for client in two] == [429, 429]
     assert _local_wait_s(fleet.post()) in (19, 20)
