@@ -28,8 +28,9 @@ class Renewable(Protocol):
 class Keeper:
     """Renews until it is closed. One for a process."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, every_s: float = _EVERY_S) -> None:
         self._store = store
+        self._every_s = every_s
         self._claims: Counter[str] = Counter()
         self._places: set[Renewable] = set()
         self._closed = threading.Event()
@@ -65,13 +66,16 @@ class Keeper:
             self._thread.start()
 
     def _run(self) -> None:
-        while not self._closed.wait(_EVERY_S):
+        while not self._closed.wait(self._every_s):
             if not (self._claims or self._places):
                 self._thread = None
                 return
-            try:
-                self._store.renew(list(self._claims), {}, HELD_S)
-                for place in tuple(self._places):
-                    place.renew()
-            except Exception:
-                log.exception("what is held could not be renewed")
+            renewals = [place.renew for place in tuple(self._places)]
+            for renew in (self._renew_claims, *renewals):
+                try:
+                    renew()
+                except Exception:  # the others are held all the same
+                    log.exception("what is held could not be renewed")
+
+    def _renew_claims(self) -> None:
+        self._store.renew(list(self._claims), {}, HELD_S)
