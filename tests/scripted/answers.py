@@ -18,7 +18,7 @@ Framing = Literal[
     "length",
     "chunked",
     "close",
-    "raw",  # the steps are all there is on the wire, the head included; then it ends
+    "raw",  # the steps are all there is on the wire, the head included
 ]
 Ends = Literal[
     "clean",  # as the framing demands

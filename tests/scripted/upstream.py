@@ -192,7 +192,7 @@ class Upstream:
         if answer.ends == "clean" and answer.status:
             if answer.framing == "chunked":
                 connected.sendall(b"0\r\n\r\n")
-            return answer.framing not in ("close", "raw")
+            return answer.framing != "close"
         if answer.ends == "inside_chunk":
             connected.sendall(b"400\r\nhalf of it")
         if answer.ends == "reset":

@@ -1,10 +1,11 @@
 """Faults: an answer of a provider that goes wrong at a random place, as bytes on the wire.
 
     status line and headers │ size, event, CRLF │ size, event, CRLF │ … │ end
-         before, in the head   between events, inside an event
+         before, in the head   between events, inside an event    after the end
 
 Every byte of a body bears the provider's mark nearby: each event and each message has it in its
-text. `payload` is what a reader that keeps to HTTP can get out of the answer.
+text. `payload` is what a reader that keeps to HTTP can get out of the answer. Some connections are
+to be used again: they are closed while nobody uses them, or bring something nobody asked for.
 """
 
 import json
@@ -17,16 +18,27 @@ from typing import Final, Literal
 from tests.scripted import messages
 from tests.scripted.answers import Answer, Ends, Step, says_error, says_nothing
 
-Kind = Literal["none", "reset", "cut", "stall", "status", "error event", "garbage"]
-Place = Literal["before the head", "in the head", "between events", "inside an event", ""]
+Kind = Literal["none", "reset", "cut", "stall", "status", "error event", "garbage", "excess"]
+Place = Literal[
+    "before the head", "in the head", "between events", "inside an event", "after the end"
+]
 
-KINDS: Final[Sequence[Kind]] = ("reset", "cut", "stall", "status", "error event", "garbage")
-PLACES: Final[Sequence[Place]] = (
+KINDS: Final[Sequence[Kind]] = (
+    "reset",
+    "cut",
+    "stall",
+    "status",
+    "error event",
+    "garbage",
+    "excess",
+)
+_INSIDE: Final[Sequence[Place]] = (
     "before the head",
     "in the head",
     "between events",
     "inside an event",
 )
+PLACES: Final[Sequence[Place]] = (*_INSIDE, "after the end")
 _ENDS: Final[dict[Kind, Ends]] = {"reset": "reset", "cut": "close", "stall": "open"}
 _STATUSES: Final = {
     429: "rate_limit_error",
@@ -37,6 +49,10 @@ _STATUSES: Final = {
     529: "overloaded_error",
 }
 _EVENT_ERRORS: Final = ("overloaded_error", "api_error", "timeout_error")
+_AFTER_EXCESS: Final[Sequence[Ends]] = ("clean", "close")
+_UNASKED: Final = (
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"UNASKED":0}'
+)
 _LONGEST_PAUSE_S: Final = 0.02
 _SIZE_LINE: Final = re.compile(rb"([0-9a-f]+)\r\n")
 
@@ -59,6 +75,13 @@ class _Body:
     parts: tuple[bytes, ...]
     """What its reader gets, one event each."""
     is_chunked: bool
+    keeps: bool
+    """Whether its connection is to be used again."""
+
+    @property
+    def whole(self) -> list[bytes]:
+        """All of it on the wire, in pieces."""
+        return [self.head, *map(self.framed, self.parts), self.end]
 
     def framed(self, part: bytes) -> bytes:
         """A part as it is sent."""
@@ -88,14 +111,15 @@ def draw(chance: random.Random, mark: str, nonce: str, *, stream: bool, rate: fl
     """A sound answer, or with the probability `rate` one with a fault."""
     body = _body(chance, f"{mark}-{nonce}", stream=stream)
     if chance.random() >= rate:
-        steps = _paced(chance, [body.head, *map(body.framed, body.parts), body.end])
-        return Fault("none", "", _raw(steps, "close"), b"".join(body.parts), is_complete=True)
+        return _sound(chance, body)
     kind = chance.choice(KINDS)
+    if kind == "excess":
+        return _excess(chance, body)
     if kind == "status":
         return _status(chance, mark)
     if kind == "error event":
         return _error_event(chance, body, mark, stream=stream)
-    return _broken(chance, body, kind, chance.choice(PLACES))
+    return _broken(chance, body, kind, chance.choice(_INSIDE))
 
 
 def _body(chance: random.Random, text: str, *, stream: bool) -> _Body:
@@ -111,8 +135,32 @@ def _body(chance: random.Random, text: str, *, stream: bool) -> _Body:
     length = sum(map(len, parts))
     framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {length}"
     kind = "text/event-stream" if stream else "application/json"
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{framing}\r\nConnection: close\r\n\r\n"
-    return _Body(head.encode(), tuple(parts), is_chunked)
+    keeps = chance.random() < 0.5
+    after = "" if keeps else "Connection: close\r\n"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{framing}\r\n{after}\r\n"
+    return _Body(head.encode(), tuple(parts), is_chunked, keeps)
+
+
+def _sound(chance: random.Random, body: _Body) -> Fault:
+    steps = _paced(chance, body.whole)
+    ends: Ends = "close"
+    if body.keeps and chance.random() < 0.5:
+        ends = "clean"
+    elif body.keeps:  # at a moment when it may be chosen for the next request
+        steps.append(chance.uniform(0, 2 * _LONGEST_PAUSE_S))
+    return Fault("none", "after the end", _raw(steps, ends), b"".join(body.parts), is_complete=True)
+
+
+def _excess(chance: random.Random, body: _Body) -> Fault:
+    """A whole answer, and in the same packet as its end another one, or garbage.
+
+    What comes any later may come after the next request, and is its answer as far as anybody knows.
+    """
+    *before, last = filter(None, body.whole)
+    steps = _paced(chance, [*before, last + chance.choice([_UNASKED, _garbage(chance)])])
+    ends = chance.choice(_AFTER_EXCESS)
+    payload = b"".join(body.parts)
+    return Fault("excess", "after the end", _raw(steps, ends), payload, is_complete=True)
 
 
 def _status(chance: random.Random, mark: str) -> Fault:
@@ -155,7 +203,7 @@ def _broken(chance: random.Random, body: _Body, kind: Kind, place: Place) -> Fau
 
 def _split(chance: random.Random, body: _Body, place: Place) -> tuple[list[bytes], list[bytes]]:
     """The pieces of the whole answer before that place, and after it."""
-    pieces = [body.head, *map(body.framed, body.parts), body.end]
+    pieces = body.whole
     number = 0 if "head" in place else 1 + chance.randrange(len(body.parts))
     piece = pieces[number]
     at = 0

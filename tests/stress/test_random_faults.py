@@ -1,4 +1,4 @@
-"""Random faults at random places of providers' answers (behaviour 8; reliability 3, 4, 19).
+"""Random faults at random places of providers' answers (behaviour 8; reliability 3, 4, 19, 29).
 
 What each provider sent for which request is known, so that every byte a client gets is accounted
 for: it is a provider's, of one provider only, and what ends too early ends visibly.
@@ -15,7 +15,9 @@ import pytest
 from tests.scripted.answers import Answer
 from tests.scripted.config import config, provider
 from tests.scripted.recorded import Recorded
+from tests.scripted.relay import Relay
 from tests.scripted.upstream import Upstream
+from tests.scripted.waiting import until
 from tests.stress.asking import Asked, ask, body, crowd
 from tests.stress.conftest import Seed, StartRelay, size
 from tests.stress.faults import KINDS, PLACES, Fault, draw
@@ -28,6 +30,8 @@ RATE: Final = 0.7
 # Two silent providers, and a machine that is busy.
 PATIENCE_S: Final = 10.0
 MARKS: Final = {"a": "ALPHA", "b": "BRAVO", "c": "CHARLIE"}
+# As `messages.USAGE`, in the words of the log.
+USAGE: Final = {"input_tokens": 11, "output_tokens": 7, "cache_read": 5, "cache_write": 3}
 
 _ROUTINGS: Final[Mapping[str, dict[str, Any]]] = {
     "waiting": {},
@@ -101,6 +105,22 @@ def _load(port: int, injector: Injector) -> list[Asked]:
     return [one for asked in crowd(CLIENTS, client, range(CLIENTS)) for one in asked]
 
 
+def _miscounted(relay: Relay, asked: list[Asked]) -> list[tuple[Asked, dict[str, Any]]]:
+    """Whole answers of which something else was logged than the provider said."""
+    whole = {one.request_id: one for one in asked if one.is_whole}
+
+    def records() -> dict[str, dict[str, Any]] | None:
+        found = {r["request_id"]: r for r in relay.records() if "duration_ms" in r}
+        return found if found.keys() >= whole.keys() else None
+
+    logged = until("a record of each", records)
+    return [
+        (one, logged[name])
+        for name, one in whole.items()
+        if {field: logged[name].get(field) for field in USAGE} != USAGE
+    ]
+
+
 @pytest.mark.parametrize("how", _ROUTINGS)
 def test_every_answer_is_one_providers_and_whole_or_visibly_broken(
     start_relay: StartRelay,
@@ -127,5 +147,6 @@ def test_every_answer_is_one_providers_and_whole_or_visibly_broken(
     whole = sum(one.is_whole for one in asked)
     assert 0 < whole < len(asked)
     figure(f"{len(injector.faults)} faults: {whole} of {len(asked)} whole")
+    assert _miscounted(relay, asked) == []
     assert relay.workers == workers, "a worker was lost"
     assert "Traceback" not in relay.output()

@@ -1,9 +1,11 @@
-"""Redis frozen, refused, slow: requests flow, little later than before (behaviour 9.8; check 27).
+"""The store is away: requests flow, little later than before (behaviour 9.8; check 27).
 
+Redis frozen, refused, slow; and LMDB with a process that was stopped while it wrote.
 While it is away each worker counts for itself; five seconds after its return they share again. The
 ways of being away are looked at one after the other, and waited for together.
 """
 
+import fcntl
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +37,7 @@ MOST_ADDED_S: Final = 0.1
 # What a machine with others on it adds now and then.
 NOISE_S: Final = 0.05
 BACK_WITHIN_S: Final = 5.0
+WRITER_STOPPED: Final = "writer stopped"
 
 
 @dataclass(slots=True)
@@ -56,16 +59,17 @@ class Seen:
 
 
 class Scene:
-    """A relay, its Redis behind a link, and a connection to each worker."""
+    """A relay over Redis behind a link, or over LMDB, and a connection to each worker."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, how: str) -> None:
         self._stack = ExitStack()
         self.redis = self._stack.enter_context(RedisServer())
         self.link = self._stack.enter_context(SlowLink(self.redis.port))
+        redis = {"url": f"redis://127.0.0.1:{self.link.port}/0"}
         upstream = self._stack.enter_context(Upstream())
         upstream.answers_with(says_message())
         entry = provider("p", upstream, keys=[{"key": "k1", "rpm_limit": A_MINUTE}])
-        settings = config(entry, state={"url": f"redis://127.0.0.1:{self.link.port}/0"})
+        settings = config(entry, state={} if how == WRITER_STOPPED else redis)
         self.relay = self._stack.enter_context(Relay(folder, settings, workers=WORKERS))
         self._connections = [self.relay.connect(worker) for worker in self.relay.workers]
         self.seen = Seen()
@@ -73,6 +77,15 @@ class Scene:
     def close(self) -> None:
         """End everything."""
         self._stack.close()
+
+    def stop_writing(self) -> None:
+        """Be a process that has been stopped in the middle of a write."""
+        self._writing = (self.relay.folder / "state" / "store" / "writing").open("rb")
+        fcntl.flock(self._writing, fcntl.LOCK_EX)
+
+    def go_on(self) -> None:
+        """Let others write again."""
+        self._writing.close()
 
     def use(self, count: int) -> list[Asked]:
         """So many requests to each worker, in turn."""
@@ -110,6 +123,7 @@ _AWAY: Final[Mapping[str, tuple[Callable[[Scene], None], Callable[[Scene], None]
     "refused": (lambda scene: scene.redis.kill(), lambda scene: scene.redis.start()),
     "slow": (_slow, _fast),
     "a little slow": (_sluggish, _fast),
+    WRITER_STOPPED: (lambda scene: scene.stop_writing(), lambda scene: scene.go_on()),
 }
 
 
@@ -135,7 +149,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Seen
     folders = [tmp_path_factory.mktemp("away") for _ in _AWAY]
     try:
         with ThreadPoolExecutor() as pool:
-            scenes.update(zip(_AWAY, pool.map(Scene, folders), strict=True))
+            scenes.update(zip(_AWAY, pool.map(Scene, folders, _AWAY), strict=True))
         _observe(scenes)
         yield {name: scene.seen for name, scene in scenes.items()}
     finally:
@@ -158,7 +172,7 @@ def test_requests_flow_hardly_later(
     assert middle_s <= MOST_ADDED_S
 
 
-@pytest.mark.parametrize("how", ["frozen", "refused", "slow"])
+@pytest.mark.parametrize("how", ["frozen", "refused", "slow", WRITER_STOPPED])
 def test_each_worker_counts_for_itself_and_says_so_once(seen: Mapping[str, Seen], how: str) -> None:
     served = sum(one.status == 200 for one in seen[how].away)
 
@@ -167,7 +181,7 @@ def test_each_worker_counts_for_itself_and_says_so_once(seen: Mapping[str, Seen]
     assert seen[how].said_back == seen[how].said_away, "said again though it had come back"
 
 
-@pytest.mark.parametrize("how", ["frozen", "refused", "slow"])
+@pytest.mark.parametrize("how", ["frozen", "refused", "slow", WRITER_STOPPED])
 def test_what_is_back_is_shared_again_within_seconds(seen: Mapping[str, Seen], how: str) -> None:
     first, second = seen[how].after
 
