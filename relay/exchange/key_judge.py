@@ -5,6 +5,7 @@ Called with every answer to a key of ours, those included that come after commit
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from relay.breaker.classify import KeyFate, Verdict
 from relay.clock import rfc3339
@@ -28,6 +29,7 @@ class KeyJudge:
         self._upstream = upstream
         self._lease = lease
         self._standing = standing.keys(upstream)
+        self._began = means.lasting.clock.monotonic()
 
     def learn(self, headers: Headers) -> None:
         """Keep to the limits that the headers tell of.
@@ -39,7 +41,10 @@ class KeyJudge:
             return
         most_s = self._means.config.health.cooldown.max_ms / 1000
         pool, position = self._upstream.pool, self._lease.position
-        pool.learn(position, found, self._standing, most_s)
+        # The answer may have taken minutes, and resets are told from its coming.
+        passed_s = self._means.lasting.clock.monotonic() - self._began
+        standing = replace(self._standing, now=self._standing.now + passed_s)
+        pool.learn(position, found, standing, most_s)
         if found.exhausted_s:
             pool.rest(position, min(found.exhausted_s, most_s))
 
