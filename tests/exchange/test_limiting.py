@@ -2,44 +2,22 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from relay.errors import KeysResting, UpstreamFailed
 from relay.exchange.inbound import COUNT_TOKENS
 from tests.exchange.conftest import Drive
-from tests.exchange.driving import Driven, close, quick
+from tests.exchange.driving import close
+from tests.exchange.limits import limited, serves
 from tests.exchange.routed import message
 from tests.scripted import messages
 from tests.scripted.answers import Answer, says_error, says_json, says_nothing, streams
-from tests.scripted.client import MSG, STREAM_MSG
 from tests.scripted.config import config, provider
 from tests.scripted.upstream import Upstream
 
 MINUTE_S = 61
 SESSION = {"x-claude-code-session-id": "s1"}
-PREFIX = "anthropic-ratelimit"
-
-
-def limited(drive: Drive, upstream: Upstream, **limits: int) -> Driven:
-    """A provider with one key of these limits."""
-    key = {"key": "k1", **limits}
-    settings = config(provider("A", upstream, keys=[key]))
-    return drive(settings, lambda loaded: quick(loaded, idle_ms=60))
-
-
-def serves(driven: Driven, times: int, body: bytes = MSG, **asked: Any) -> int:
-    """How many of so many requests are not refused here."""
-    served = 0
-    for _ in range(times):
-        try:
-            driven.ask(body, **asked)
-        except KeysResting:
-            continue
-        served += 1
-    return served
 
 
 def used(input_tokens: int, output_tokens: int, **more: int) -> Answer:
@@ -242,97 +220,3 @@ def test_a_count_of_tokens_is_a_request_too(drive: Drive, a: Upstream) -> None:
     a.answers_with(says_json({"input_tokens": 9}))
 
     assert serves(driven, 4, path=COUNT_TOKENS) == 2
-
-
-# What answers tell
-
-
-def told(ahead_s: float = 30, **fields: str) -> dict[str, str]:
-    reset = datetime.now(UTC).timestamp() + ahead_s
-    when = datetime.fromtimestamp(reset, UTC).isoformat().replace("+00:00", "Z")
-    fields = {"reset": when, **fields}
-    return {f"{PREFIX}-requests-{name}": value for name, value in fields.items()}
-
-
-@pytest.mark.parametrize("status", [200, 400, 500])
-def test_every_answer_tells_of_limits(drive: Drive, a: Upstream, status: int) -> None:
-    driven = limited(drive, a)
-    headers = told(limit="3", remaining="50")
-    ok = says_json(messages.message(), headers=headers)
-    a.answers_with(ok if status == 200 else says_error(status, "x", headers=headers))
-
-    # The first was not counted: nobody knew of a limit.
-    assert serves(driven, 9) == 4
-
-
-def test_what_remains_is_all_that_is_sent_before_the_reset(drive: Drive, a: Upstream) -> None:
-    driven = limited(drive, a)
-    a.says(says_json(messages.message(), headers=told(limit="100", remaining="2")))
-    driven.ask()
-
-    assert serves(driven, 9) == 2
-    driven.clock.ahead_s += 31
-    assert serves(driven, 9) == 9
-
-
-def test_what_remains_holds_until_the_reset_however_long_the_answer_took(
-    drive: Drive, a: Upstream
-) -> None:
-    driven = limited(drive, a)
-
-    def slowly(_: object) -> Answer:
-        driven.clock.ahead_s += 40
-        return says_json(messages.message(), headers=told(ahead_s=40 + 30, remaining="1"))
-
-    a.answers_with(slowly)
-    driven.ask()
-    a.answers_with(says_json(messages.message()))
-
-    assert serves(driven, 9) == 1
-    driven.clock.ahead_s += 25
-    assert serves(driven, 9) == 0
-    driven.clock.ahead_s += 6
-    assert serves(driven, 9) == 9
-
-
-def test_a_client_s_own_limits_are_not_learned(drive: Drive, a: Upstream) -> None:
-    driven = limited(drive, a)
-    a.says(says_json(messages.message(), headers=told(limit="1", remaining="0")))
-    driven.ask(headers={"authorization": "Bearer own"})
-
-    assert serves(driven, 5) == 5
-
-
-def test_limits_of_a_subscription_are_not_learned(drive: Drive, a: Upstream) -> None:
-    driven = limited(drive, a)
-    unified = {
-        name.replace("requests", "unified"): value
-        for name, value in told(limit="1", remaining="0").items()
-    }
-    a.answers_with(says_json(messages.message(), headers=unified))
-
-    assert serves(driven, 5) == 5
-
-
-def test_hostile_headers_stop_nobody_for_longer_than_the_longest_rest(
-    drive: Drive, a: Upstream
-) -> None:
-    driven = limited(drive, a)
-    a.says(says_json(messages.message(), headers=told(ahead_s=10**9, limit="5", remaining="0")))
-    driven.ask()
-    assert serves(driven, 1) == 0
-
-    driven.clock.ahead_s += 3601
-
-    assert serves(driven, 1) == 1
-
-
-def test_streams_tell_of_limits_before_they_end(drive: Drive, a: Upstream) -> None:
-    driven = limited(drive, a)
-    headers = [("Content-Type", "text/event-stream"), *told(limit="100", remaining="0").items()]
-    answer = streams(*messages.beginning(), ends="open")
-    a.says(Answer(200, tuple(headers), answer.steps, "chunked", (), "open"))
-    reply = driven.begin(STREAM_MSG)
-
-    assert serves(driven, 1) == 0
-    close(reply)
