@@ -6,7 +6,6 @@
 import logging
 import os
 import random
-import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,20 +13,17 @@ from typing import Final
 from flask import Flask
 
 from relay.breaker.probe import Prober
-from relay.clock import SystemClock
 from relay.config import binding, loading, overriding
 from relay.config.loading import ConfigRefused
 from relay.config.model import Config, HealthConfig
 from relay.config.watching import ConfigWatch
 from relay.exchange import probing
-from relay.exchange.lasting import Lasting, Running
-from relay.limits.slots import Slots
 from relay.observe import logs
 from relay.observe.once import Once
 from relay.runtime import Runtime, secrets_of
+from relay.runtime import lasting as lasting_of
 from relay.state.opening import open_store
 from relay.state.shared import SharedStore
-from relay.stream.disconnect import ClientWatch
 from relay.web import current, errors
 from relay.web.application import Application
 from relay.web.health import health
@@ -36,8 +32,6 @@ from relay.web.v1 import v1
 
 log = logging.getLogger("relay.app")
 
-# Listener, log, epoll, store, config and the like; never starved by exchanges.
-_RESERVED_DESCRIPTORS: Final = 128
 _MOST_JITTER_S: Final = 2.0
 
 
@@ -51,7 +45,7 @@ def create_app(config_path: str | Path | None = None) -> Flask:
     config = _load(path, os.environ)
     config = binding.apply(config, binding.of(os.environ, config))
     _configure_logs(config)
-    lasting = _lasting(config)
+    lasting = lasting_of(config, SharedStore(open_store(config.state.url, config.state.dir)))
     lasting.store.answers()  # opened now, and not in the way of the first request
     relay = current.Relay(runtime=Runtime.of(config, lasting), lasting=lasting)
     app = _flask(relay)
@@ -161,18 +155,6 @@ def _held(path: Path) -> bytes:
 
 def _once(config: Config) -> Once:
     return Once(config.state.dir / "said")
-
-
-def _lasting(config: Config) -> Lasting:
-    clock = SystemClock()
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return Lasting.of(
-        clock=clock,
-        store=SharedStore(open_store(config.state.url, config.state.dir / "store")),
-        slots=Slots(config.state.dir / "slots"),
-        watch=ClientWatch(clock),
-        running=Running(capacity=max(descriptors - _RESERVED_DESCRIPTORS, 2) // 2),
-    )
 
 
 def _flask(relay: current.Relay) -> Flask:

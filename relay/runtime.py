@@ -7,27 +7,35 @@ An exchange reads the current runtime once, when it begins, and keeps it to its 
 closes its idle connections when it is replaced, running ones end by themselves.
 """
 
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Final, Self
 
 from relay.breaker.rules import Rules
 from relay.breaker.transitions import State
 from relay.clients.authenticate import Gatekeeper
+from relay.clock import SystemClock
 from relay.config.model import Config, ProviderConfig
-from relay.exchange.lasting import Lasting
+from relay.exchange.lasting import Lasting, Running
 from relay.exchange.means import Means
 from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
 from relay.keys.pool import KeyPool
+from relay.limits.slots import Slots
 from relay.observe.inspection import Inspection
 from relay.observe.redact import Redactor
 from relay.providers.registry import PROVIDERS
 from relay.routing.models import Catalogue
 from relay.secret import Secret
+from relay.state.shared import SharedStore
+from relay.stream.disconnect import ClientWatch
 from relay.stream.gate import Gate
 from relay.upstream.client import Client
+
+# Listener, log, epoll, store, config and the like; never starved by exchanges.
+_RESERVED_DESCRIPTORS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,9 @@ class Runtime:
             means=Means(
                 config=config,
                 upstreams=upstreams,
+                by_priority=tuple(
+                    sorted(upstreams, key=lambda each: each.candidate.priority, reverse=True)
+                ),
                 record_names=tuple(
                     name
                     for upstream in upstreams
@@ -100,6 +111,19 @@ class Runtime:
         """Close idle connections; those in use end with their exchanges."""
         for upstream in self.means.upstreams:
             upstream.http.close()
+
+
+def lasting(config: Config, store: SharedStore) -> Lasting:
+    """What outlives this configuration, for one process."""
+    clock = SystemClock()
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return Lasting.of(
+        clock=clock,
+        store=store,
+        slots=Slots(config.state.dir / "slots"),
+        watch=ClientWatch(clock),
+        running=Running(capacity=max(descriptors - _RESERVED_DESCRIPTORS, 2) // 2),
+    )
 
 
 def secrets_of(config: Config) -> Iterator[Secret]:

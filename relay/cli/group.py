@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "config": "relay.cli.config:config",
     "models": "relay.cli.models:models",
     "providers": "relay.cli.providers:providers",
+    "route": "relay.cli.route:route",
     "demo": "relay.cli.demo:demo",
     "version": "relay.cli.version:version",
 }

@@ -18,6 +18,8 @@ class Means:
     config: Config
     upstreams: tuple[Upstream, ...]
     """Enabled ones, in config order."""
+    by_priority: tuple[Upstream, ...]
+    """The same, in the order of `failover`."""
     record_names: tuple[str, ...]
     """The records of each upstream in the store: its breaker, its keys; one after the other."""
     rules: Rules

@@ -67,6 +67,8 @@ class Routing:
         """
         model, scenario = self._exchange.model, None
         usable = self._usable()
+        if self._is_plain(usable):
+            return Route(self._means.by_priority, model)
         if self._means.config.scenarios:
             scenario = scenarios.chosen(self._means.config.scenarios, self._asked.traits)
         if scenario:
@@ -92,6 +94,17 @@ class Routing:
             scenario=scenario.name if scenario else "",
             excluded=tuple(self._excluded),
             key_digest=ordering.key_digest,
+        )
+
+    def _is_plain(self, usable: Sequence[Upstream]) -> bool:
+        """The usual case: everybody can be asked, and priorities alone say in which order."""
+        means = self._means
+        return (
+            self._config.strategy in ("", "failover")
+            and not means.config.scenarios
+            and len(usable) == len(means.upstreams)
+            and all(self._standing.breaker(upstream) is None for upstream in usable)
+            and not (len(usable) >= _A_CHOICE and self._asked.thinking)
         )
 
     def _usable(self) -> list[Upstream]:

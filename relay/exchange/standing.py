@@ -7,7 +7,7 @@ from relay.breaker.transitions import State
 from relay.breaker.transitions import standing as breaker_standing
 from relay.exchange.means import Means
 from relay.exchange.upstream import Upstream
-from relay.keys.pool import Standing as KeysStanding
+from relay.keys.standing import Standing as KeysStanding
 
 
 class Standing:
@@ -47,5 +47,5 @@ class Standing:
         found = self._keys.get(upstream.position)
         if found is None:
             record = self._records[2 * upstream.position + 1]
-            found = self._keys[upstream.position] = KeysStanding.of(record, self.now)
+            found = self._keys[upstream.position] = KeysStanding.of_record(record, self.now)
         return found

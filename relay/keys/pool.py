@@ -17,8 +17,8 @@ limits it, nothing is counted.
 
 import math
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from relay.config.model import ProviderConfig
@@ -26,7 +26,8 @@ from relay.keys import known
 from relay.keys.known import UNKNOWN, Known
 from relay.keys.lease import Lease, Resting
 from relay.keys.member import Member, members
-from relay.limits.kinds import UNKNOWN_LIMIT, Amounts, Kind, Limits
+from relay.keys.standing import KeyState, Standing
+from relay.limits.kinds import A_REQUEST, UNKNOWN_LIMIT, Amounts, Kind
 from relay.limits.learned import Learned
 from relay.state.store import Bound, Claim, Full, Store
 
@@ -35,22 +36,7 @@ _TRIES: Final = 20
 # Plain numbers: a member of an enumeration takes its time.
 _REQUESTS: Final = int(Kind.REQUESTS)
 _TOKENS: Final = (int(Kind.INPUT), int(Kind.OUTPUT), int(Kind.TOTAL))
-_NONE: Final[Mapping[bytes, Known]] = {}
 _RANDOM: Final = random.SystemRandom()
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the store has said of the keys of one provider, and when."""
-
-    now: float
-    """Unix seconds of the store."""
-    keys: Mapping[bytes, Known]
-
-    @classmethod
-    def of(cls, record: bytes | None, now: float) -> "Standing":
-        """Read the provider's record."""
-        return cls(now, known.read(record) if record else _NONE)
 
 
 class KeyPool:
@@ -77,23 +63,47 @@ class KeyPool:
         """How many keys there are."""
         return len(self._members)
 
-    def available(self, standing: Standing) -> int:
-        """How many of them neither rest nor are set aside."""
-        return sum(_is_usable(standing, member) for member in self._all)
+    def available(self, standing: Standing, amounts: Amounts = A_REQUEST) -> int:
+        """How many of them are usable for a request of these amounts."""
+        return sum(not each.wait_s for each in self.states(standing, amounts))
+
+    def states(self, standing: Standing, amounts: Amounts) -> list[KeyState]:
+        """How each key stands, in the order of the configuration. Nothing is claimed."""
+        rooms = self._store.rooms([self._claims(standing, each, amounts) for each in self._all])
+        return [
+            KeyState(
+                member.position,
+                rests_s=max(standing.of(member).rests_until - standing.now, 0.0),
+                aside_s=max(standing.of(member).aside_until - standing.now, 0.0),
+                room_s=room.wait_s,
+                used=(-member.key.priority, *room.used),
+            )
+            for member, room in zip(self._all, rooms, strict=True)
+        ]
 
     def wait_s(self, standing: Standing) -> float:
         """Until one of them no longer rests: 0 now, or if there are none.
 
         One that is set aside may serve as a last resort.
         """
-        rests = [_of(standing, member).rests_until for member in self._all]
+        rests = [standing.of(member).rests_until for member in self._all]
         return max(min(rests, default=0.0) - standing.now, 0.0)
 
     def counts_tokens(self, standing: Standing) -> bool:
         """Whether any of its keys has a limit on tokens: then a lease needs an estimate."""
         return self._limits_tokens or any(
-            _of(standing, member).limits.of_tokens for member in self._all if standing.keys
+            standing.of(member).limits.of_tokens for member in self._all if standing.keys
         )
+
+    def peek(self, standing: Standing, amounts: Amounts) -> KeyState | None:
+        """The key that `lease` would claim, as far as no lot is drawn; None: none is usable."""
+        states = {each.position: each for each in self.states(standing, amounts)}
+        usable = [member for member in self._all if not states[member.position].wait_s]
+        if not usable:
+            return None
+        if self._strategy == "least_loaded":
+            return min((states[member.position] for member in usable), key=lambda each: each.used)
+        return states[next(self._in_order(usable, b"", step=0))[0].position]
 
     def lease(
         self,
@@ -110,11 +120,11 @@ class KeyPool:
         a key that is set aside where no other is left, never one that rests.
         """
         free = [m for m in self._all if m.position not in exclude] if exclude else self._all
-        usable = [m for m in free if _is_usable(standing, m)] if standing.keys else free
+        usable = [m for m in free if standing.is_usable(m)] if standing.keys else free
         found = self._take(standing, usable, amounts, preferred)
         if isinstance(found, Lease) or not last_resort:
             return found
-        aside = [m for m in free if _is_aside(standing, m)]
+        aside = [m for m in free if standing.is_aside(m)]
         last = self._take(standing, aside, amounts, preferred)
         return last if isinstance(last, Lease) else Resting(min(found.wait_s, last.wait_s))
 
@@ -135,7 +145,7 @@ class KeyPool:
 
     def restore(self, position: int, standing: Standing) -> bool:
         """A request with the key succeeded: it is set aside no longer. Whether it had been."""
-        if _of(standing, self._members[position]).aside_until <= standing.now:
+        if standing.of(self._members[position]).aside_until <= standing.now:
             return False
         self._change(position, lambda each, _: replace(each, aside_until=0.0))
         return True
@@ -144,7 +154,7 @@ class KeyPool:
         """Keep to what an answer to the key says. No reset is further away than `most_s`."""
         member = self._members[position]
         if any(learned.limits):
-            was = _of(standing, member).limits
+            was = standing.of(member).limits
             new = was.updated(learned.limits)
             if new != was:
                 self._change(position, lambda each, _: replace(each, limits=new))
@@ -161,7 +171,7 @@ class KeyPool:
     def _take(
         self, standing: Standing, usable: Sequence[Member], amounts: Amounts, preferred: bytes
     ) -> Lease | Resting:
-        if usable and len(self._all) == 1 and not any(_limits(standing, usable[0])):
+        if usable and len(self._all) == 1 and not any(standing.limits(usable[0])):
             return Lease(self._store, usable[0], self._provider)
         wait_s = self._rests_s(standing) if standing.keys else math.inf
         by_room = self._strategy == "least_loaded"
@@ -171,28 +181,31 @@ class KeyPool:
             if not isinstance(found, Full):
                 return Lease(self._store, peers[found.choice], self._provider, found)
             wait_s = min(wait_s, found.wait_s)
-        return Resting(wait_s, is_taken=True)
+        return Resting(wait_s, is_taken=bool(usable))
 
-    def _in_order(self, usable: Sequence[Member], preferred: bytes) -> Iterator[Sequence[Member]]:
+    def _in_order(
+        self, usable: Sequence[Member], preferred: bytes, *, step: int = 1
+    ) -> Iterator[Sequence[Member]]:
         """Groups of keys: the highest priority first, each group as the strategy has it."""
         wanted = [member for member in usable if member.digest == preferred]
         if wanted:
             yield wanted
         if self._one_priority and usable:
-            yield self._ordered(usable)
+            yield self._ordered(usable, step)
             return
         groups: dict[int, list[Member]] = {}
         for member in usable:
             groups.setdefault(member.key.priority, []).append(member)
         for priority in sorted(groups, reverse=True):
-            yield self._ordered(groups[priority])
+            yield self._ordered(groups[priority], step)
 
-    def _ordered(self, peers: Sequence[Member]) -> Sequence[Member]:
+    def _ordered(self, peers: Sequence[Member], step: int) -> Sequence[Member]:
         match self._strategy:
             case "round_robin":
                 priority = peers[0].key.priority
                 all_peers = [m.position for m in self._all if m.key.priority == priority]
-                turn = self._store.count(f"turn/{self._provider}/{priority}") % len(all_peers)
+                count = self._store.count(f"turn/{self._provider}/{priority}", step)
+                turn = count % len(all_peers)
                 ready = {m.position: m for m in peers}
                 return [ready[p] for p in all_peers[turn:] + all_peers[:turn] if p in ready]
             case "random":
@@ -203,7 +216,7 @@ class KeyPool:
                 return peers
 
     def _claims(self, standing: Standing, member: Member, amounts: Amounts) -> list[Claim]:
-        limits = _limits(standing, member)
+        limits = standing.limits(member)
         claims = [Claim(member.windows[_REQUESTS], amounts.requests, limits.requests)]
         if limits.of_tokens:
             claims += [
@@ -222,7 +235,7 @@ class KeyPool:
         digest = self._members[position].digest
         for _ in range(_TRIES):
             now, (record,) = self._store.look([self.record_name])
-            before = Standing.of(record, now)
+            before = Standing.of_record(record, now)
             changed = change(before.keys.get(digest, UNKNOWN), now)
             new = known.written({**before.keys, digest: changed}, now)
             if new == record or self._store.swap(self.record_name, record, new) == new:
@@ -231,32 +244,12 @@ class KeyPool:
 
     def _rests_s(self, standing: Standing) -> float:
         """Until the first key that rests or is set aside comes back."""
-        states = [_of(standing, member) for member in self._all]
+        states = [standing.of(member) for member in self._all]
         backs = [max(state.rests_until, state.aside_until) for state in states]
         return min((back - standing.now for back in backs if back > standing.now), default=math.inf)
 
     def __repr__(self) -> str:
         return f"KeyPool({self._provider}: {self.total} keys)"
-
-
-def _limits(standing: Standing, member: Member) -> Limits:
-    """The smaller of what is configured and what was learned."""
-    state = standing.keys.get(member.digest) if standing.keys else None
-    return member.limits if state is None else member.limits.beside(state.limits)
-
-
-def _of(standing: Standing, member: Member) -> Known:
-    return standing.keys.get(member.digest, UNKNOWN)
-
-
-def _is_usable(standing: Standing, member: Member) -> bool:
-    state = standing.keys.get(member.digest)
-    return state is None or max(state.rests_until, state.aside_until) <= standing.now
-
-
-def _is_aside(standing: Standing, member: Member) -> bool:
-    state = _of(standing, member)
-    return state.rests_until <= standing.now < state.aside_until
 
 
 def _drawn(member: Member) -> float:

@@ -100,6 +100,7 @@ class LmdbStore(Steps):
             self._stay_away(error)
 
     take = _mended(Steps.take)
+    rooms = _mended(Steps.rooms)
     settle = _mended(Steps.settle)
     bound = _mended(Steps.bound)
     renew = _mended(Steps.renew)

@@ -34,6 +34,7 @@ from relay.state.store import (
     Full,
     Load,
     Looked,
+    Room,
     StoreAway,
     Taken,
 )
@@ -43,6 +44,7 @@ _HELD_US: Final = round(HELD_S * 1_000_000)
 
 _STEPS: Final = (
     "take",
+    "rooms",
     "settle",
     "bound",
     "hold",
@@ -56,6 +58,18 @@ _STEPS: Final = (
     "recall",
     "now",
 )
+# What scripts begin with; an order in which each finds what it needs.
+_SHARED: Final[Mapping[str, Sequence[str]]] = {
+    "take": ("clock", "window", "marks", "weigh"),
+    "rooms": ("clock", "window", "marks", "weigh"),
+    "settle": ("clock", "window", "marks"),
+    "bound": ("clock", "window"),
+    "hold": ("clock",),
+    "renew": ("clock", "marks"),
+    "look": ("clock",),
+    "loads": ("clock", "marks"),
+    "now": ("clock",),
+}
 # After a failover the connection may lead to the old server, and after a change of password to one
 # that does not know us: a new connection may do better.
 _ELSEWHERE: Final = frozenset({"READONLY", "MASTERDOWN", "NOAUTH"})
@@ -89,17 +103,21 @@ class RedisStore:
 
     def take(self, choices: Sequence[Sequence[Claim]], *, by_room: bool = False) -> Taken | Full:
         """As `Store.take`."""
-        keys = [self._clock_key]
-        arguments = [_number(int(by_room)), _number(self.holder.number), _number(_HELD_US)]
-        for claims in choices:
-            arguments.append(_number(len(claims)))
-            for claim in claims:
-                keys.append(self._claim_key(claim))
-                arguments += map(_number, (claim.amount, claim.limit, int(claim.lasting)))
-        choice, found = cast(tuple[int, int | bytes], self._run("take", keys, arguments))
+        keys, claimed = self._claimed(choices)
+        how = [_number(int(by_room)), _number(self.holder.number), _number(_HELD_US)]
+        choice, found = cast(tuple[int, int | bytes], self._run("take", keys, how + claimed))
         if choice < 0:
             return Full(float(found))
         return Taken(choice, tuple(choices[choice]), int(found))
+
+    def rooms(self, choices: Sequence[Sequence[Claim]]) -> list[Room]:
+        """As `Store.rooms`."""
+        keys, claimed = self._claimed(choices)
+        rooms = [found.split() for found in cast(list[bytes], self._run("rooms", keys, claimed))]
+        return [
+            Room(float(wait_s), (float(share), int(lasting), int(first)))
+            for wait_s, share, lasting, first in rooms
+        ]
 
     def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
         """As `Store.settle`."""
@@ -220,6 +238,16 @@ class RedisStore:
             self._pool, self._process = Pool(self._address, self._clock), process
         return self._pool
 
+    def _claimed(self, choices: Sequence[Sequence[Claim]]) -> tuple[list[bytes], list[bytes]]:
+        """What `weigh.lua` reads: keys and arguments."""
+        keys, arguments = [self._clock_key], []
+        for claims in choices:
+            arguments.append(_number(len(claims)))
+            for claim in claims:
+                keys.append(self._claim_key(claim))
+                arguments += map(_number, (claim.amount, claim.limit, int(claim.lasting)))
+        return keys, arguments
+
     def _claim_key(self, claim: Claim) -> bytes:
         return self._key(f"l:{claim.name}" if claim.lasting else f"w:{claim.name}")
 
@@ -233,14 +261,7 @@ def _scripts() -> Mapping[str, _Script]:
     def text(name: str) -> bytes:
         return (folder / f"{name}.lua").read_bytes()
 
-    shared = dict.fromkeys(_STEPS, b"")
-    for step in ("take", "settle", "bound", "hold", "renew", "look", "loads", "now"):
-        shared[step] += text("clock")
-    for step in ("take", "settle", "bound"):
-        shared[step] += text("window")
-    for step in ("take", "settle", "renew", "loads"):
-        shared[step] += text("marks")
-    return {step: _script(shared[step] + text(step)) for step in _STEPS}
+    return {step: _script(b"".join(map(text, (*_SHARED.get(step, ()), step)))) for step in _STEPS}
 
 
 def _script(text: bytes) -> _Script:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final, ParamSpec, TypeVar
 
 from relay.state.memory import MemoryStore
-from relay.state.store import Bound, Claim, Full, Load, Looked, Store, StoreAway, Taken
+from relay.state.store import Bound, Claim, Full, Load, Looked, Room, Store, StoreAway, Taken
 
 log = logging.getLogger("relay.state")
 
@@ -45,6 +45,10 @@ class SharedStore:
             return local if isinstance(local, Full) else replace(local, is_local=True)
         self._answered()
         return found
+
+    def rooms(self, choices: Sequence[Sequence[Claim]]) -> list[Room]:
+        """As `Store.rooms`."""
+        return self._either(self._store.rooms, self._local.rooms, choices)
 
     def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
         """As `Store.settle`."""

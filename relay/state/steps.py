@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from relay.state.holder import THIS_PROCESS
 from relay.state.marks import Marks
 from relay.state.places import Places
-from relay.state.store import HELD_S, WINDOW_S, Bound, Claim, Full, Load, Looked, Taken
+from relay.state.store import HELD_S, WINDOW_S, Bound, Claim, Full, Load, Looked, Room, Taken
 from relay.state.window import CELLS, Window
 
 _COUNTER: Final = struct.Struct("<q")
@@ -80,6 +80,13 @@ class Steps:
                     count.add(self.holder.number, claim.amount, now, HELD_S)
                     table.put("l:" + claim.name, count.record(), _LONG_S)
         return Taken(choice, tuple(choices[choice]), int(now))
+
+    def rooms(self, choices: Sequence[Sequence[Claim]]) -> list[Room]:
+        """As `Store.rooms`."""
+        with self.begin(write=False) as table:
+            now = table.now()
+            found = [_counts(table, claims, now) for claims in choices]
+            return [Room(wait_s, _rank(counts, now)) for counts, wait_s in found]
 
     def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
         """As `Store.settle`."""

@@ -1,6 +1,6 @@
 """Store: what the workers of one relay share, as a few atomic steps.
 
-    take ──► exchange ──► settle            windows: so much in any minute; marks: so much at once
+    take, rooms ──► exchange ──► settle     windows: so much in any minute; marks: so much at once
     bound                                   what an upstream says is left of a window
     hold ──► exchange ──► let_go            places: so many at once
     renew                                   what a living worker holds lasts longer
@@ -68,6 +68,15 @@ class Bound(NamedTuple):
     until: float
 
 
+class Room(NamedTuple):
+    """What a choice of claims would meet."""
+
+    wait_s: float
+    """Until it may have room, up to a second more; 0: it has."""
+    used: tuple[float, int, int]
+    """By which `take(by_room=True)` orders choices with room, the smallest first."""
+
+
 class Load(NamedTuple):
     """What lasting claims by one name amount to."""
 
@@ -101,6 +110,10 @@ class Store(Protocol):
         a bound leaves is room, too. Ties go to the least counted by lasting claims, then by the
         first claim, then to the first.
         """
+        ...
+
+    def rooms(self, choices: Sequence[Sequence[Claim]]) -> list[Room]:
+        """What `take` would find; nothing is counted."""
         ...
 
     def settle(self, taken: Taken, amounts: Sequence[int]) -> None:

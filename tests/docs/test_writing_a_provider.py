@@ -12,7 +12,8 @@ from relay.exchange.inbound import Inbound, read
 from relay.exchange.outbound import Credential, outbound
 from relay.exchange.upstream import Upstream
 from relay.keys.lease import Lease
-from relay.keys.pool import KeyPool, Standing
+from relay.keys.pool import KeyPool
+from relay.keys.standing import Standing
 from relay.limits.kinds import A_REQUEST
 from relay.providers.provider import Provider
 from relay.secret import Secret

@@ -8,7 +8,8 @@ from relay.clock import Clock
 from relay.config.model import KeyConfig, PoolingConfig, ProviderConfig, TimeoutsConfig
 from relay.keys.known import digest_of
 from relay.keys.lease import Lease, Resting
-from relay.keys.pool import KeyPool, Standing
+from relay.keys.pool import KeyPool
+from relay.keys.standing import Standing
 from relay.limits.kinds import A_REQUEST, Amounts
 from relay.secret import Secret
 from relay.state.memory import MemoryStore
@@ -71,11 +72,11 @@ class Keys:
     def standing(self) -> Standing:
         """What the store says of the keys now."""
         now, (record,) = self._store.look([self.pool.record_name])
-        return Standing.of(record, now)
+        return Standing.of_record(record, now)
 
     @property
     def available(self) -> int:
-        """How many keys neither rest nor are set aside."""
+        """How many keys an attempt could have."""
         return self.pool.available(self.standing)
 
     def ask(self, *exclude: int, amounts: Amounts = A_REQUEST, **how: Any) -> Lease | Resting:

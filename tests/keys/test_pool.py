@@ -189,7 +189,7 @@ def test_a_reload_forgets_nothing_and_keys_may_move(keys_of: MakeKeys) -> None:
 
     after = keys_of("k2", "k1", limited, "new", strategy="round_robin")
 
-    assert after.available == 2
+    assert after.available == 1
     assert set(after.uses(4)) == {3}
     assert after.use(3, last_resort=True) == 0
 

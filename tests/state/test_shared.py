@@ -33,6 +33,7 @@ def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, str]]
 
 STEPS: Mapping[str, Callable[[Store], object]] = {
     "take": lambda store: store.take(ONE),
+    "rooms": lambda store: store.rooms(ONE),
     "settle": lambda store: store.settle(Taken(0, tuple(ONE[0]), 0), (0,)),
     "bound": lambda store: store.bound({"w": Bound(1, 0.0)}),
     "hold": lambda store: store.hold("p", 1, LONG_S),

@@ -19,35 +19,11 @@ local function is_before(one, other)
 end
 
 while ARGV[arg] and not (found and not by_room) do
-  local claims, longest = {}, 0
-  local share, lasting, first = 1, 0, 0
-  for claim = 1, tonumber(ARGV[arg]) do
-    local place = arg + 3 * claim - 2
-    local amount, limit = tonumber(ARGV[place]), tonumber(ARGV[place + 1])
-    local each = { amount = amount, lasts = ARGV[place + 2] == '1' }
-    local wait = 0
-    if each.lasts then
-      each.count = marks_at(KEYS[key], now)
-      lasting = lasting + each.count.counted
-      if limit > 0 and each.count.counted + amount > limit then
-        wait = 1
-      end
-    else
-      each.count = window_at(KEYS[key], second)
-      share = math.min(share, window_share(each.count, limit, now_s))
-      wait = window_wait_s(each.count, amount, limit, now_s)
-    end
-    if claim == 1 then
-      first = each.count.counted
-    end
-    longest = math.max(longest, wait)
-    claims[claim] = each
-    key = key + 1
-  end
+  local claims, longest, rank = weigh(key, arg, now)
+  key = key + #claims
   if longest > 0 then
     shortest = math.min(shortest or longest, longest)
   else
-    local rank = { -share, lasting, first }
     if not found or is_before(rank, found.rank) then
       found = { rank = rank, choice = choice, claims = claims }
     end
