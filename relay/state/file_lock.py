@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Final
 
 _AT_ONCE: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
-# So many turns in a row are taken without a look at who waits: most looks find nobody.
-_IN_A_ROW: Final = 8
+# Whoever had its turn just now queues for the next one.
+_JUST_NOW_S: Final = 0.001
 # Whoever waits asks again at once so often, then sleeps in between.
 _TURNS: Final = 50
 _PAUSE_S: Final = 0.0002
@@ -42,46 +42,43 @@ def lock(file: int, patience_s: float, progress: Callable[[], int] = int) -> Non
 
 
 class Turn:
-    """Whoever waits for it longest has it next, or nearly so: others have it a few times before.
+    """Whoever waits for it longest has it next, or nearly so: none can have it twice before that.
 
     Without the second lock one that takes turns without a pause leaves others none: on a busy
-    machine they ask only while it has been stopped in the middle of its turn. So now and then
-    each asks whether it is its turn at all: whoever waits holds `next` meanwhile.
+    machine they ask only while it has been stopped in the middle of its turn. Whoever comes after a
+    pause tries without it. (To let a few turns pass in a row was tried: then a busy machine stops
+    more of them in the middle, and some wait for longer than they may.)
     """
 
     def __init__(self, folder: Path) -> None:
         self._next = lock_file(folder / "next")
         self._now = lock_file(folder / "writing")
-        self._at_once = 0
+        self._had_at = 0.0
 
     def take(self, patience_s: float, progress: Callable[[], int] = int) -> None:
         """As `lock`."""
-        if self._at_once:
-            self._at_once -= 1
+        if time.monotonic() - self._had_at > _JUST_NOW_S:
             try:
                 fcntl.flock(self._now, _AT_ONCE)
             except BlockingIOError:
                 pass
             else:
                 return
-        self._queue(patience_s, progress)
-        self._at_once = _IN_A_ROW
-
-    def give_back(self) -> None:
-        """Let others have theirs."""
-        fcntl.flock(self._now, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """No more turns."""
-        os.close(self._next)
-        os.close(self._now)
-
-    def _queue(self, patience_s: float, progress: Callable[[], int]) -> None:
         lock(self._next, patience_s, progress)
         try:
             lock(self._now, patience_s, progress)
         finally:
             fcntl.flock(self._next, fcntl.LOCK_UN)
+
+    def give_back(self) -> None:
+        """Let others have theirs."""
+        fcntl.flock(self._now, fcntl.LOCK_UN)
+        self._had_at = time.monotonic()
+
+    def close(self) -> None:
+        """No more turns."""
+        os.close(self._next)
+        os.close(self._now)
 
 
 @contextmanager
