@@ -216,3 +216,21 @@ def test_who_is_active_can_be_seen(fleet: Fleet) -> None:
         fleet.post()
         fleet.post()
     assert fleet.relay.get("/health/ready").status == 200
+    assert fleet.relay.get("/v1/files/f").status == 200
+    assert [request.target for request in fleet["B"].requests if request.method == "GET"] == [
+        "/v1/files/f"
+    ]
+
+
+def test_every_change_is_logged_once(fleet: Fleet) -> None:
+    since = len(fleet.relay.output())
+    _opened(fleet, SHORT)
+    time.sleep(OPEN_S)
+    fleet.settled(fleet.post())
+    changes = [record for record in fleet.relay.records(since) if "from" in record]
+    assert [(each["from"], each["to"], each["level"]) for each in changes] == [
+        ("closed", "open", "warn"),
+        ("open", "half-open", "info"),
+        ("half-open", "closed", "info"),
+    ]
+    assert {each["provider"] for each in changes} == {fleet.name("A")}
