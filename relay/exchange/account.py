@@ -10,9 +10,11 @@ body's end.
 
 from collections.abc import Sequence
 
+from relay.breaker import classify
 from relay.breaker.breaker import Permit
 from relay.breaker.classify import Counts, Scope, Verdict
 from relay.exchange.exchange import Exchange
+from relay.exchange.inbound import COUNT_TOKENS
 from relay.exchange.key_judge import KeyJudge
 from relay.exchange.ordering import load_name
 from relay.exchange.outbound import Credential
@@ -93,19 +95,21 @@ class Account:
         self._close(_used_by(verdict), verdict.counts, reason)
 
     def ended(self, verdict: Verdict, reason: str, usage: Usage) -> None:
-        """A body that was committed has ended; `verdict` judges its status and its end."""
+        """A body that was committed has ended; `verdict` judges its end."""
         if self._closed:
             return
-        seen = usage != NO_USAGE
-        if seen and usage.output_tokens:
+        if usage.output_tokens:
             self._lasting.outputs.seen(self.upstream.name, self._model, usage.output_tokens)
-        if (
-            self._key is not None
-            and verdict.counts is Counts.SUCCESS
-            and verdict.scope is Scope.NONE
-        ):
-            self._key.worked()
-        self._close(Amounts.used(usage) if seen else None, verdict.counts, reason)
+        if self._key is not None:
+            if verdict is classify.GOOD:
+                self._key.worked()
+            self._key.failed(verdict)
+        self._close(self._used(usage), verdict.counts, reason)
+
+    def _used(self, usage: Usage) -> Amounts | None:
+        if self._exchange.inbound.path == COUNT_TOKENS:
+            return A_REQUEST
+        return None if usage == NO_USAGE else Amounts.used(usage)
 
     def dropped(self, *, sent: bool = True) -> None:
         """The client left, or another attempt was faster: nobody is to blame.

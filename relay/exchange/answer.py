@@ -40,21 +40,30 @@ def keep(response: UpstreamResponse, clock: Clock) -> Answer | None:
 
     The response is closed in every case.
     """
-    deadline = clock.monotonic() + MAX_ANSWER_S
-    chunks: list[bytes] = []
-    size = 0
     try:
-        while size <= MAX_ANSWER_BYTES:
-            left_s = deadline - clock.monotonic()
-            chunk = response.read1(left_s) if left_s > 0 else None
-            if chunk is None:
-                return None
-            if not chunk:
-                return Answer(response.status, response.headers, b"".join(chunks))
-            chunks.append(chunk)
-            size += len(chunk)
+        body, whole = begin(response, clock)
     except UpstreamError:
         return None
     finally:
         response.close()
-    return None
+    return Answer(response.status, response.headers, body) if whole else None
+
+
+def begin(response: UpstreamResponse, clock: Clock) -> tuple[bytes, bool]:
+    """What the body begins with, within the same limits, and whether that is all of it.
+
+    Raises: `UpstreamError`, as `UpstreamResponse.read1`.
+    """
+    deadline = clock.monotonic() + MAX_ANSWER_S
+    chunks: list[bytes] = []
+    size = 0
+    while size <= MAX_ANSWER_BYTES:
+        left_s = deadline - clock.monotonic()
+        chunk = response.read1(left_s) if left_s > 0 else None
+        if chunk is None:
+            break
+        if not chunk:
+            return b"".join(chunks), True
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks), False

@@ -18,7 +18,7 @@ from relay.breaker.classify import Next, Verdict
 from relay.errors import InvalidRequest, UpstreamError
 from relay.exchange import count_tokens
 from relay.exchange.account import Account
-from relay.exchange.answer import Answer, keep
+from relay.exchange.answer import Answer, begin, keep
 from relay.exchange.asked import Asked
 from relay.exchange.committed import Committing
 from relay.exchange.exchange import Exchange
@@ -161,12 +161,22 @@ class Attempt:
         judging = Judging(self._means, self._account)
         if not judging.needs_body(status):
             return self._commit(response).passed(response)
+        if judging.is_theirs(status):
+            return self._theirs(response, judging)
         answer = keep(response, self._means.lasting.clock)
         verdict = judging.answer(status, response.headers, answer)
-        if verdict.next is Next.NONE and answer is not None:
-            self._account.failed(verdict, f"answered {status}", response.headers)
-            return self._commit(response).kept(answer)
         return self._failure(verdict, f"answered {status}", answer, response.headers)
+
+    def _theirs(self, response: UpstreamResponse, judging: Judging) -> Reply | Failure:
+        """The client's own matter, unless an operator's rule says otherwise."""
+        status = response.status
+        held, whole = begin(response, self._means.lasting.clock)
+        answer = Answer(status, response.headers, held) if whole else None
+        verdict = judging.answer(status, response.headers, answer)
+        if verdict.next is not Next.NONE:
+            response.close()
+            return self._failure(verdict, f"answered {status}", answer, response.headers)
+        return self._commit(response).passed(response, held, complete=whole)
 
     def _failed(self, error: UpstreamError) -> Failure:
         verdict = classify.of_error(

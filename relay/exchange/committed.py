@@ -4,18 +4,17 @@ From here on no other upstream is asked: the body owns the response, the account
 exchange (architecture, decision 2).
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
 from relay.breaker import classify
-from relay.breaker.classify import Counts, Verdict
-from relay.exchange.account import Account, Headers
-from relay.exchange.answer import Answer
+from relay.breaker.classify import Verdict
+from relay.exchange.account import Account
 from relay.exchange.asked import Asked
 from relay.exchange.debug import debug_headers
 from relay.exchange.exchange import Exchange
 from relay.exchange.inbound import MESSAGES
+from relay.exchange.judging import Judging
 from relay.exchange.late import LateResponse
 from relay.exchange.learning import Learning, reads_text
 from relay.exchange.reply import Reply
@@ -55,20 +54,16 @@ class Committing:
         Learning(self._exchange, self._asked, self._account).committed(self._sent_at)
         return self._reply(response.status, self._relayed_headers(response), admitted)
 
-    def passed(self, response: UpstreamResponse) -> Reply:
-        """An answer nobody has to look into, relayed as it is: an error that nobody else is asked
-        about, or whatever another path than the messages' brings.
+    def passed(
+        self, response: UpstreamResponse, held: bytes = b"", *, complete: bool = False
+    ) -> Reply:
+        """An answer relayed as it is: an error that nobody else is asked about, or whatever another
+        path than the messages' brings. `held`: what of it has been read, to be judged.
         """
-        coding = dict(response.headers).get("content-encoding", "")
+        watch = PlainWatch(dict(response.headers).get("content-encoding", ""))
+        watch.feed(held)
         headers = self._relayed_headers(response)
-        return self._reply(response.status, headers, Committed(b"", PlainWatch(coding)))
-
-    def kept(self, answer: Answer) -> Reply:
-        """An error that was read to be judged, and is the client's after all."""
-        reply = answer.reply(pooled=self._account.is_pooled)
-        if self._exchange.means.config.routing.debug:
-            reply.headers.extend(debug_headers(self._exchange, self._account))
-        return reply
+        return self._reply(response.status, headers, Committed(held, watch, complete=complete))
 
     def unanswered(self) -> Reply:
         """A stream whose upstream has not answered within the gate's time: pings begin at once."""
@@ -99,7 +94,7 @@ class Committing:
             source=self._source,
             committed=committed,
             ping_interval_s=config.server.ping_interval_ms / 1000,
-            failure=self._failure(config.server.stream_failure),
+            failure=failure_mode(exchange),
             presence=exchange.presence,
             outlet=exchange.outlet if committed.watch.events else None,
             on_close=settle,
@@ -109,31 +104,35 @@ class Committing:
         return Reply(status, headers, body)
 
     def _account_for(self, status: int, ending: Ending, usage: Usage, watch: Watch) -> None:
-        account = self._account
-        headers: Headers = ()
-        if isinstance(self._source, LateResponse) and self._source.refused is not None:
-            refused = self._source.refused
-            status, headers = refused.status, refused.headers
-        verdict = _verdict(status, ending, watch, ours=account.credential.is_ours)
+        account, judging = self._account, Judging(self._exchange.means, self._account)
+        late = self._source.refused if isinstance(self._source, LateResponse) else None
+        if late is not None and late.response.status not in _OK:
+            response = late.response
+            verdict = judging.answer(response.status, response.headers, late.answer)
+            account.failed(verdict, f"answered {response.status}", response.headers)
+            return
         if status not in _OK:
-            account.failed(verdict, f"answered {status}", headers)
+            verdict = classify.of_status(status, ours=account.credential.is_ours)
+            account.failed(verdict, f"answered {status}")
             return
         if ending is not Ending.COMPLETE and self._exchange.inbound.path == MESSAGES:
             # The next turn may go on with the blocks that were finished.
             Learning(self._exchange, self._asked, account).ended(watch)
+        verdict = _verdict(ending, watch, judging)
         account.ended(verdict, f"the answer ended {ending.name.lower()}", usage)
 
-    def _failure(self, configured: Literal["auto", "cut", "event"]) -> Literal["cut", "event"]:
-        if configured != "auto":
-            return configured
-        agent = self._exchange.inbound.headers.get("user-agent", "")
-        return "cut" if agent.startswith(_REPEATS_AFTER_A_CUT) else "event"
+
+def failure_mode(exchange: Exchange) -> Literal["cut", "event"]:
+    """How a stream of this client's ends when it breaks (behaviour 4.8)."""
+    configured = exchange.means.config.server.stream_failure
+    if configured != "auto":
+        return configured
+    agent = exchange.inbound.headers.get("user-agent", "")
+    return "cut" if agent.startswith(_REPEATS_AFTER_A_CUT) else "event"
 
 
-def _verdict(status: int, ending: Ending, watch: Watch, *, ours: bool) -> Verdict:
-    """What a body that was committed with this status, and ended so, means (behaviour 10.1)."""
-    if status not in _OK:
-        return classify.of_status(status, ours=ours)
+def _verdict(ending: Ending, watch: Watch, judging: Judging) -> Verdict:
+    """What a body that began as a success, and ended so, means (behaviour 10.1)."""
     match ending:
         case Ending.COMPLETE:
             return classify.GOOD
@@ -141,6 +140,6 @@ def _verdict(status: int, ending: Ending, watch: Watch, *, ours: bool) -> Verdic
             return classify.CLIENT_LEFT
         case Ending.ERRORED:
             error = watch.error
-            return classify.of_error_event(error.type if error else "", ours=ours)
+            return judging.event(error.type, error.message) if error else classify.of_unusable()
         case _:
-            return replace(classify.of_unusable(), counts=Counts.FAILURE)
+            return classify.of_unusable()

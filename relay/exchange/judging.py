@@ -24,8 +24,11 @@ class Judging:
 
     def needs_body(self, status: int) -> bool:
         """Whether the answer must be kept to be judged; else it is the client's as it comes."""
-        verdict = classify.of_status(status, ours=self._ours)
-        return verdict.next is not Next.NONE or bool(self._rules.rules)
+        return not self.is_theirs(status) or bool(self._rules.rules)
+
+    def is_theirs(self, status: int) -> bool:
+        """Whether the table makes it the client's answer."""
+        return classify.of_status(status, ours=self._ours).next is Next.NONE
 
     def answer(
         self, status: int, headers: Sequence[tuple[str, str]], answer: Answer | None

@@ -5,6 +5,7 @@ to fit that; what should have been an error status becomes `LateRefusal`.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -17,7 +18,7 @@ from relay.stream.body import LateRefusal
 from relay.upstream.call import Call
 from relay.wire import UpstreamResponse
 
-_TYPES: Final = {
+ERROR_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
     402: "billing_error",
@@ -30,6 +31,16 @@ _TYPES: Final = {
     529: "overloaded_error",
 }
 _CREDENTIAL_REFUSED: Final = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer that is no stream."""
+
+    response: UpstreamResponse
+    """Closed."""
+    answer: Answer | None
+    """Its body; None where it could not be kept."""
 
 
 class LateResponse:
@@ -49,8 +60,8 @@ class LateResponse:
         self._ours = ours
         self._on_answer = on_answer
         self._response: UpstreamResponse | None = None
-        self.refused: UpstreamResponse | None = None
-        """The answer that came instead of a stream; closed."""
+        self.refused: Refused | None = None
+        """What came instead of a stream."""
         self._decoder: decode.Decoder | None = None
 
     def read1(self, timeout_s: float | None = None) -> bytes | None:
@@ -89,7 +100,6 @@ class LateResponse:
         self._on_answer(response)
         headers = dict(response.headers)
         if response.status != 200 or not _is_events(headers):  # noqa: PLR2004  OK
-            self.refused = response
             raise self._refusal(response)
         self._decoder = decode.decoder(headers.get("content-encoding", ""))
         if self._decoder is None:
@@ -101,9 +111,10 @@ class LateResponse:
     def _refusal(self, response: UpstreamResponse) -> LateRefusal:
         status = response.status
         answer = keep(response, self._clock)
+        self.refused = Refused(response, answer)
         if self._ours and status in _CREDENTIAL_REFUSED:  # no error of the client
             return LateRefusal("api_error", "the provider refused the credential configured for it")
-        return LateRefusal(_TYPES.get(status, "api_error"), _message(answer, status))
+        return LateRefusal(ERROR_TYPES.get(status, "api_error"), _message(answer, status))
 
 
 def _is_events(headers: dict[str, str]) -> bool:

@@ -8,10 +8,10 @@ reload keeps it. `peek` works out the same without moving any of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
 
 from relay.breaker.transitions import State
-from relay.errors import AllUnhealthy, Forbidden
+from relay.errors import AllUnhealthy, Forbidden, NoUpstreamConfigured
 from relay.exchange.asked import Asked
 from relay.exchange.exchange import Exchange
 from relay.exchange.ordering import Ordering
@@ -123,10 +123,18 @@ class Routing:
             return usable
         by_name = {upstream.name: upstream for upstream in usable}
         kept = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
+        if not kept:
+            self._say_why_nobody(names)
         for upstream in usable:
             if upstream not in kept:
                 self._exclude(upstream, "the scenario names others")
         return kept
+
+    def _say_why_nobody(self, names: Sequence[str]) -> NoReturn:
+        """A scenario has left nobody to ask."""
+        if any(upstream.name in names for upstream in self._means.upstreams):
+            raise Forbidden("this client may use none of the providers that its scenario names")
+        raise NoUpstreamConfigured("a scenario names providers of which none is enabled")
 
     def _selectable(self, usable: Sequence[Upstream]) -> list[Upstream]:
         selectable = []
