@@ -9,6 +9,7 @@ or the limits of behaviour 8.3 are reached; `routing.hedge_after_ms` alone asks 
       └ every key taken ► a place in line (`queue`), and from the beginning
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from relay.breaker.classify import Left, Next
@@ -58,7 +59,9 @@ class Failover:
         self._claiming = Claiming(exchange, self._asked, standing, self._route)
         self._failures: list[Failure] = []
         self._given_up: set[str] = set()
-        self._first_failure_at = 0.0
+        self._first_failure_at: float | None = None
+        self._claimed: Callable[[], None] = lambda: None
+        """Told of every key that was got, and of whatever made one needless."""
 
     def run(self) -> Reply:
         """Walk the route until somebody answers.
@@ -78,14 +81,27 @@ class Failover:
             return self._walk()
         names = frozenset(upstream.name for upstream in self._route.order)
         queue = Queue(self._exchange, self._asked, self._lasting.lines.of(names))
-        if queue.is_empty:  # else whoever waits already comes first
+        if queue.is_empty or self._needs_no_key:  # else whoever waits already comes first
             try:
                 return self._walk()
-            except KeysResting:
+            except KeysResting as full:
                 if not self._claiming.is_worth_waiting:
                     raise
+                queue.told(full)
         self._exchange = _uncoded(self._exchange)
+        self._claimed = queue.served
         return queue.wait(self._walk_again)
+
+    @property
+    def _needs_no_key(self) -> bool:
+        """Whether somebody on the route can answer without a key of ours."""
+        client, inbound = self._exchange.client, self._exchange.inbound
+        return any(
+            not upstream.pool.total
+            or upstream.passes(client) is not None
+            or (inbound.path == COUNT_TOKENS and count_tokens.is_unknown(self._lasting, upstream))
+            for upstream in self._route.order
+        )
 
     def _walk_again(self) -> Reply:
         self._claiming.look_again()
@@ -109,15 +125,18 @@ class Failover:
         inbound = self._exchange.inbound
         if inbound.path == COUNT_TOKENS and count_tokens.is_unknown(self._lasting, upstream):
             return count_tokens.estimated(inbound)
-        # One key more for a provider, while another provider could answer instead (8.3).
-        tries = 2 if len(self._route.order) > 1 else max(upstream.pool.total, 1)
-        while self._claiming.tries(upstream) < tries and upstream.name not in self._given_up:
+        while self._may_try(upstream):
             outcome = self._try(upstream, last_resort=last_resort)
             if outcome is None:
                 break
             if isinstance(outcome, Reply) or outcome is Next.NONE:
                 return outcome
         return Next.KEY
+
+    def _may_try(self, upstream: Upstream) -> bool:
+        """One key more for a provider, while another provider could answer instead (8.3)."""
+        tries = 2 if len(self._route.order) > 1 else max(upstream.pool.total, 1)
+        return self._claiming.tries(upstream) < tries and upstream.name not in self._given_up
 
     def _try(self, upstream: Upstream, *, last_resort: bool) -> Reply | Next | None:
         """One attempt, or two at a time; None while there is no credential to make it with."""
@@ -131,55 +150,61 @@ class Failover:
         if self._failures and not self._lasting.retries.spend(self._routing.retry_budget):
             account.dropped(sent=False)
             return Next.NONE
+        self._claimed()
         if self._routing.hedge_after_ms and self._exchange.inbound.path != COUNT_TOKENS:
-            outcome = self._race(account)
-        else:
-            outcome = Attempt(self._exchange, self._asked, account, self._route).run()
-        if isinstance(outcome, Reply):
-            return outcome
-        return self._failed(outcome)
+            return self._race(account)
+        outcome = Attempt(self._exchange, self._asked, account, self._route).run()
+        return outcome if isinstance(outcome, Reply) else self._failed(outcome)
 
-    def _race(self, first: Account) -> Reply | Failure:
+    def _race(self, first: Account) -> Reply | Next:
         """The first attempt, and after a while of silence a second beside it."""
         race = Race(self._routing.hedge_after_ms / 1000)
-        outcome = race.run(
-            lambda account: Attempt(
-                self._exchange, self._asked, account, self._route, won=race.won
-            ).run(),
-            first,
-            lambda: self._second(first.upstream),
-        )
+
+        def attempt(account: Account) -> Reply | Failure:
+            outcome = Attempt(self._exchange, self._asked, account, self._route, won=race.won).run()
+            if isinstance(outcome, Failure):  # the other may take its time
+                self._note_failure()
+            return outcome
+
+        outcome = race.run(attempt, first, lambda: self._second(first.upstream))
         if isinstance(outcome, Reply):
             return outcome
-        for failure in outcome[:-1]:
-            self._failed(failure)
-        return outcome[-1]
+        nexts = [self._failed(failure) for failure in outcome]
+        return Next.NONE if Next.NONE in nexts else nexts[-1]
 
     def _second(self, first: Upstream) -> Account | None:
-        """Somebody else to ask beside `first`, if the retry budget has room for it."""
-        if not self._lasting.retries.spend(self._routing.retry_budget):
+        """Somebody else to ask beside `first`, if the limits of 8.3 have room for it."""
+        budget = self._routing.retry_budget
+        if self._lasting.retries.left(budget) < 1 or not self._may_go_on(beside=1):
             return None
         self._claiming.look_again()
         for upstream in self._route.order:
-            if upstream is first or upstream.name in self._given_up:
+            if upstream is first or not self._may_try(upstream):
                 continue
             account = self._claiming.account(upstream, last_resort=False)
-            if isinstance(account, Account):
+            if not isinstance(account, Account):
+                continue
+            if self._lasting.retries.spend(budget):  # others may have come between
                 return account
+            account.dropped(sent=False)
+            return None
         return None
 
-    def _may_go_on(self) -> bool:
-        if not self._failures:
+    def _may_go_on(self, *, beside: int = 0) -> bool:
+        """`beside`: how many attempts are going on."""
+        if len(self._failures) + beside >= self._routing.max_attempts:
+            return False
+        if self._first_failure_at is None:
             return True
         waited_s = self._clock.monotonic() - self._first_failure_at
-        return (
-            len(self._failures) < self._routing.max_attempts
-            and waited_s * 1000 <= self._routing.failover_timeout
-        )
+        return waited_s * 1000 <= self._routing.failover_timeout
+
+    def _note_failure(self) -> None:
+        if self._first_failure_at is None:
+            self._first_failure_at = self._clock.monotonic()
 
     def _failed(self, failure: Failure) -> Next:
-        if not self._failures:
-            self._first_failure_at = self._clock.monotonic()
+        self._note_failure()
         self._failures.append(failure)
         if failure.verdict.next is Next.PROVIDER:
             self._given_up.add(failure.account.upstream.name)

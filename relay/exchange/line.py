@@ -7,6 +7,7 @@ first before who came later (behaviour 9.7). Requests without a session are each
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from gevent.event import Event
 
@@ -35,6 +36,8 @@ class Line:
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[Hashable, _Session] = OrderedDict()
+        self.room_at = 0.0
+        """When there may be room, on the monotonic clock, as whoever looked last was told."""
 
     def __len__(self) -> int:
         return sum(len(each.main) + len(each.sub) for each in self._sessions.values())
@@ -52,7 +55,7 @@ class Line:
         return None
 
     def leave(self, ticket: Ticket, *, served: bool) -> None:
-        """Give the place up. Who was `served` lets another session have the next turn."""
+        """Give the place up; idempotent. Who was `served` lets another session have its turn."""
         session = self._sessions.get(ticket.session)
         if session is None or ticket not in session.of(ticket):
             return
@@ -67,16 +70,17 @@ class Line:
 
 
 class Lines:
-    """The lines of one process. Those that nobody stands in are not kept."""
+    """The lines of one process, each kept as long as somebody stands in it or looks at it."""
 
     def __init__(self) -> None:
-        self._lines: dict[frozenset[str], Line] = {}
+        self._lines: WeakValueDictionary[frozenset[str], Line] = WeakValueDictionary()
 
     def of(self, providers: frozenset[str]) -> Line:
-        """Where to wait for these."""
-        for names in [names for names, line in self._lines.items() if not len(line)]:
-            del self._lines[names]
-        return self._lines.setdefault(providers, Line())
+        """Where to wait for these: the same for everybody who does."""
+        line = self._lines.get(providers)
+        if line is None:
+            line = self._lines[providers] = Line()
+        return line
 
     @property
     def waiting(self) -> int:

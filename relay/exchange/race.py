@@ -33,55 +33,94 @@ class Race:
         self._hedge_after_s = hedge_after_s
         self._winner: Account | None = None
         self._ended = Event()
-        self._running: dict[gevent.Greenlet[[Account], Outcome], Account] = {}
+        self._running: dict[gevent.Greenlet[[Run, Account], Outcome | Exception], Account] = {}
 
     def won(self, account: Account) -> None:
         """An attempt is about to be committed. Raises: `Lost`, when the other was before it."""
-        if self._winner is not None and self._winner is not account:
+        if self._winner is account:
+            return
+        if self._winner is not None:
             raise Lost
         self._winner = account
+        for greenlet, other in self._running.items():  # at once: to commit may take a while
+            if other is not account:
+                greenlet.kill(Lost, block=False)
 
     def run(
         self, run: Run, first: Account, second: Callable[[], Account | None]
     ) -> Reply | list[Failure]:
         """The reply of whoever was first, or the failures of all.
 
-        `second` opens the other account, if there is anybody to ask.
+        `second` opens the other account, if there is anybody to ask. Raises: what `run` raised,
+        where no reply came.
         """
         failures: list[Failure] = []
+        faults: list[Exception] = []
         try:
             self._begin(run, first)
             if not self._ended.wait(self._hedge_after_s):
-                account = second()
-                if account is not None:
-                    self._begin(run, account)
+                self._hedge(run, second)
             while self._running:
                 self._ended.wait()
                 self._ended.clear()
                 for outcome in self._outcomes():
-                    if isinstance(outcome, Reply):
-                        return outcome
-                    failures.append(outcome)
+                    match outcome:
+                        case Reply():
+                            return outcome
+                        case Failure():
+                            failures.append(outcome)
+                        case _:
+                            faults.append(outcome)
         finally:
             self._cancel()
+        if faults:
+            raise faults[0]
         return failures
 
+    @property
+    def _is_decided(self) -> bool:
+        return self._winner is not None or self._ended.is_set()
+
+    def _hedge(self, run: Run, second: Callable[[], Account | None]) -> None:
+        """Ask somebody else, unless the first has had its end while they were looked for."""
+        account = None if self._is_decided else second()
+        if account is None:
+            return
+        if self._is_decided:
+            account.dropped(sent=False)
+        else:
+            self._begin(run, account)
+
     def _begin(self, run: Run, account: Account) -> None:
-        greenlet = gevent.spawn(run, account)
+        greenlet = gevent.spawn(_outcome, run, account)
         self._running[greenlet] = account
         greenlet.rawlink(lambda _: self._ended.set())
 
-    def _outcomes(self) -> list[Outcome]:
-        done = [greenlet for greenlet in self._running if greenlet.dead]
-        for greenlet in done:
-            del self._running[greenlet]
-        outcomes: list[object] = [greenlet.get(block=False) for greenlet in done]
-        return [outcome for outcome in outcomes if isinstance(outcome, Reply | Failure)]
+    def _outcomes(self) -> list[Outcome | Exception]:
+        outcomes: list[Outcome | Exception] = []
+        for greenlet in [each for each in self._running if each.dead]:
+            account = self._running.pop(greenlet)
+            outcome: object = greenlet.get(block=False)
+            if isinstance(outcome, Reply | Failure | Exception):
+                outcomes.append(outcome)
+            else:  # it has lost, perhaps before it began
+                account.dropped(sent=False)
+        return outcomes
 
     def _cancel(self) -> None:
         """End what still runs. One that never began has an account nobody would close."""
-        running = dict(self._running)
-        gevent.killall(list(running), exception=Lost, block=True)
-        for account in running.values():
-            if account is not self._winner:
-                account.dropped(sent=False)
+        running, self._running = self._running, {}
+        try:
+            gevent.killall(list(running), exception=Lost, block=True)
+        finally:
+            for account in running.values():
+                if account is not self._winner:
+                    account.dropped(sent=False)
+
+
+def _outcome(run: Run, account: Account) -> Outcome | Exception:
+    """A greenlet that raises is reported by gevent, whoever waits for it."""
+    try:
+        return run(account)
+    except Exception as error:  # noqa: BLE001  raised again by the race
+        return error

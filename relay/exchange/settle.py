@@ -60,8 +60,9 @@ class Settlement:
         self.mutations = mutations
 
     def committed(self) -> None:
-        """The first byte is on its way to the client."""
-        self._first_byte_ms = self._elapsed_ms()
+        """The first byte is on its way to the client. Only the first call counts."""
+        if self._first_byte_ms is None:
+            self._first_byte_ms = self._elapsed_ms()
 
     def end(self, status: int, outcome: str, usage: Usage = NO_USAGE) -> None:
         """Give everything back and write the exchange's one line. Idempotent."""

@@ -8,8 +8,11 @@ from typing import Any, Protocol
 
 import pytest
 
+from relay.clock import SystemClock
 from relay.config.model import Config
+from relay.stream.disconnect import ClientWatch
 from tests.exchange.driving import Driven
+from tests.exchange.leaving import Client
 from tests.scripted.upstream import Upstream
 
 
@@ -54,6 +57,14 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
     yield start
     for driven in running:
         driven.close()
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """Somebody whom the relay watches while it waits."""
+    made = Client(ClientWatch(SystemClock(), poll_s=0.02))
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,57 +1,20 @@
 """A client that leaves, or a worker that ends, while the relay waits: nothing is kept (4.8)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-import gevent
 import pytest
-from gevent import socket
 
-from relay.clock import SystemClock
 from relay.errors import ClientLeft
-from relay.stream.disconnect import ClientWatch
 from relay.stream.drain import Draining
 from tests.exchange.conftest import Drive, Lines
 from tests.exchange.driving import Driven, close, read
+from tests.exchange.leaving import LONG_S, Client
 from tests.scripted import messages
 from tests.scripted.answers import Answer, says, says_error, says_nothing, streams
 from tests.scripted.client import MSG, STREAM_MSG
 from tests.scripted.config import config, provider
 from tests.scripted.upstream import Upstream
 from tests.scripted.waiting import until
-
-LONG_S = 20.0
-
-
-class Client:
-    """A real connection, watched as the server's; its client leaves when told to."""
-
-    def __init__(self, watch: ClientWatch) -> None:
-        self._watch = watch
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen()
-            self._client = socket.create_connection(listener.getsockname())
-            self._server, _ = listener.accept()
-        self.presence = watch.watch(self._server, write_timeout_s=LONG_S)
-
-    def leaves_soon(self) -> None:
-        gevent.spawn_later(0.03, self._client.close)
-
-    def is_told_of_the_end_soon(self) -> None:
-        gevent.spawn_later(0.03, self._watch.drain)
-
-    def close(self) -> None:
-        self.presence.stop()
-        self._client.close()
-        self._server.close()
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    made = Client(ClientWatch(SystemClock(), poll_s=0.02))
-    yield made
-    made.close()
-
 
 WAITS: Mapping[str, Answer] = {
     "for the headers": says_nothing("open"),
