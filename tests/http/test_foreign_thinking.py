@@ -65,12 +65,43 @@ def test_what_is_known_from_a_stream_is_known_as_well(pair: Fleet) -> None:
     assert pair["A"].only().body == body
 
 
+def test_what_had_finished_before_its_stream_broke_is_known(pair: Fleet) -> None:
+    short = f"broken-{pair.number}"
+    events = [
+        messages.message_start(),
+        *messages.text_block(0, "so"),
+        *messages.thinking_block(1, "hm", short),
+        *messages.text_block(2, "then")[:2],
+    ]
+    pair["A"].says(streams(*events, 0.1, ends="reset"))
+    broken = pair.settled(pair.post(STREAM_MSG, worker=0))
+    assert broken.is_cut()
+    pair["A"].forget()
+    body = request(USER, assistant(TEXT, thinking(short)), ASKS_ON)
+    assert pair.post(body, worker=1).status == 200
+    assert pair["A"].only().body == body
+
+
 def test_a_block_without_signature_is_known_by_its_text(pair: Fleet) -> None:
     block = thinking(None, f"a thought of {pair.number}")
     _issue(pair, "A", block, TEXT)
     body = request(USER, assistant(TEXT, block), ASKS_ON)
     assert pair.post(body).status == 200
     assert pair["A"].only().body == body
+
+
+def test_the_oldest_are_forgotten_first(fleet: Fleet) -> None:
+    routing = {"signatures": {"max_entries": 1000}}
+    fleet.put(fleet.entry("A", priority=2), fleet.entry("B"), routing=routing)
+    oldest, newest = thinking(f"oldest-{fleet.number}"), thinking(f"newest-{fleet.number}")
+    _issue(fleet, "A", oldest)
+    others = [thinking(f"other-{fleet.number}-{at}") for at in range(999)]
+    _issue(fleet, "A", *others, newest)
+    body = request(USER, assistant(oldest, TEXT), ASKS_ON, assistant(newest, TEXT), ASKS_ON)
+    assert fleet.post(body).status == 200
+    # Unknown again, and too short to be anybody's.
+    kept = request(USER, assistant(TEXT), ASKS_ON, assistant(newest, TEXT), ASKS_ON)
+    assert fleet["A"].only().body == kept
 
 
 def test_elsewhere_every_block_not_of_that_family_goes(pair: Fleet) -> None:

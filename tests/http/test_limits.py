@@ -52,6 +52,8 @@ def test_each_key_has_its_own_limit(fleet: Fleet) -> None:
     assert [answer.status for answer in answers] == [200, 200, 429]
     assert _is_taken(answers[2])
     assert sorted(fleet.keys_used("A"), key=str) == [0, 1]
+    available = [answer.header("x-cc-relay-keys-available") for answer in answers[:2]]
+    assert available == ["1", "0"]
 
 
 def test_a_burst_gets_through_up_to_the_limit(fleet: Fleet) -> None:
@@ -167,17 +169,13 @@ def test_output_is_reserved_by_what_answers_are_like(fleet: Fleet, hold: threadi
 
 
 def test_what_is_larger_than_its_limit_waits_for_an_empty_window(fleet: Fleet) -> None:
-    fleet.put(fleet.entry("A", {"itpm_limit": 10}), fleet.entry("B", {"otpm_limit": 3}))
+    fleet.put(fleet.entry("A", {"itpm_limit": 100}), fleet.entry("B", {"otpm_limit": 3}))
     fleet["A"].answers_with(_message(input_tokens=5))
-    big = _body("x" * 4000)
-    assert fleet.settled(fleet.post(big)).status == 200
-    assert (
-        fleet.settled(fleet.post(_body(max_tokens=100))).status == 200
-    )  # fits A, as does nothing large
-    assert fleet.hits == "AA"
-    assert fleet.post(_body("x" * 4000, max_tokens=100)).status == 200
-    assert fleet.hits == "AAB"
-    assert _is_taken(fleet.post(_body("x" * 4000, max_tokens=100)))
+    small, large = _body(max_tokens=9), _body("x" * 4000, max_tokens=9)
+    for body, route in ((large, "A"), (small, "AA"), (large, "AAB")):
+        assert fleet.settled(fleet.post(body)).status == 200
+        assert fleet.hits == route
+    assert _is_taken(fleet.post(large))
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
