@@ -33,8 +33,10 @@ class Marks:
 
     def record(self) -> bytes:
         """The same as bytes."""
-        marks = [_MARK.pack(holder, *held) for holder, held in self._held.items()]
-        return _HEAD.pack(self.taken_at) + b"".join(marks)
+        record = _HEAD.pack(self.taken_at)
+        for holder, (count, end) in self._held.items():
+            record += _MARK.pack(holder, count, end)
+        return record
 
     def has_room(self, amount: int, limit: int, _now: float) -> bool:
         """Whether `amount` more stays within the limit."""

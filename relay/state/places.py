@@ -27,8 +27,10 @@ class Places:
 
     def record(self) -> bytes:
         """The same as bytes."""
-        held = [_PLACE.pack(int(token), end) for token, end in self._held.items()]
-        return _LAST.pack(self._last) + b"".join(held)
+        record = _LAST.pack(self._last)
+        for token, end in self._held.items():
+            record += _PLACE.pack(int(token), end)
+        return record
 
     def last_end(self) -> float:
         """When the last place is free again; 0 when all are."""
