@@ -4,6 +4,8 @@ import threading
 import time
 from typing import Any
 
+import pytest
+
 from tests.scripted.answers import says_error, says_message
 from tests.scripted.client import Response
 from tests.scripted.fleet import Fleet
@@ -136,19 +138,23 @@ def test_the_other_provider_serves_until_it_has_recovered(fleet: Fleet) -> None:
     assert fleet.hits == "ABBBBB" + "AAA"
 
 
+@pytest.mark.parametrize("strategy", ["failover", "round_robin", "least_loaded"])
 def test_while_a_probe_is_under_way_the_others_go_elsewhere(
-    fleet: Fleet, hold: threading.Event
+    fleet: Fleet, hold: threading.Event, strategy: str
 ) -> None:
-    fleet.put(fleet.entry("A", priority=2), fleet.entry("B"), breaker=SHORT)
+    entries = [fleet.entry("A", priority=2), fleet.entry("B")]
+    fleet.put(*entries, breaker=SHORT, routing={"strategy": strategy})
     fleet["A"].says(FAILS, says_message(before=(hold,)))
-    assert fleet.post().status == 200
+    until("A fails", lambda: fleet.post().status == 200 and fleet["A"].requests, 2)
     time.sleep(OPEN_S)
-    probe = fleet.begin(worker=0)
+    probes = [fleet.begin(worker=0) for _ in range(2)]  # in a circle one of them is for B
     fleet["A"].wait_for(2)
-    assert [fleet.post().status for _ in range(4)] == [200] * 4
-    assert fleet.hits == "ABA" + "BBBB"
+    others = [fleet.post() for _ in range(6)]
+    assert {answer.status for answer in others} == {200}
+    assert {answer.header("x-cc-relay-provider") for answer in others} == {fleet.name("B")}
+    assert {answer.header("x-cc-relay-attempts") for answer in others} == {"1"}
     hold.set()
-    assert probe.response().content
+    assert {probe.response().status for probe in probes} == {200}
     until("A serves again", lambda: _serves(fleet) == fleet.name("A"), 2)
 
 

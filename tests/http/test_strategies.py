@@ -83,6 +83,23 @@ def test_smooth_weights_make_a_smooth_sequence(fleet: Fleet) -> None:
     assert _posts(fleet, 12) == "ABACBA" * 2
 
 
+def test_smooth_weights_begin_anew_when_they_change(fleet: Fleet) -> None:
+    for weights, sequence in (((3, 2, 1), "A"), ((1, 2, 3), "CBACBC"), ((3, 2, 1), "ABACBA")):
+        entries = [fleet.entry(a, weight=w) for a, w in zip("ABC", weights, strict=True)]
+        fleet.put(*entries, routing={"strategy": "weighted_round_robin"})
+        assert _posts(fleet, len(sequence)) == sequence
+
+
+def test_behind_the_smooth_choice_come_the_greater_values(fleet: Fleet) -> None:
+    entries = [fleet.entry(a, weight=w) for a, w in zip("ABC", (3, 2, 1), strict=True)]
+    fleet.put(*entries, routing={"strategy": "weighted_round_robin"})
+    fleet["A"].answers_with(FAILS)
+    fleet["B"].answers_with(FAILS)
+    assert _posts(fleet, 1) == "ABC"  # A is at 3 - 6, B at 2, C at 1
+    assert _posts(fleet, 1) == "BC"  # B is at 4 - 6, C at 2, A at 0
+    assert _posts(fleet, 1) == "AC"  # A is at 3 - 6, B at 0, C at 3
+
+
 def test_weights_hold_for_requests_at_once(fleet: Fleet) -> None:
     entries = [fleet.entry(a, weight=w) for a, w in zip("ABC", (3, 2, 1), strict=True)]
     fleet.put(*entries, routing={"strategy": "weighted_round_robin"})
