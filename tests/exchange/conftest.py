@@ -13,6 +13,7 @@ from relay.config.model import Config
 from relay.stream.disconnect import ClientWatch
 from tests.exchange.driving import Driven
 from tests.exchange.leaving import Client
+from tests.exchange.waiting import Waiting
 from tests.scripted.upstream import Upstream
 
 
@@ -57,6 +58,25 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
     yield start
     for driven in running:
         driven.close()
+
+
+class Beside(Protocol):
+    """Let exchanges go on beside the test, at most until it ends."""
+
+    def __call__(self, driven: Driven) -> Waiting: ...
+
+
+@pytest.fixture
+def beside() -> Iterator[Beside]:
+    made: list[Waiting] = []
+
+    def start(driven: Driven) -> Waiting:
+        made.append(Waiting(driven))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

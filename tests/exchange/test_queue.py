@@ -1,40 +1,21 @@
 """Waiting for room: who waits, for how long, and what ends it (behaviour 9.7)."""
 
 import json
-from collections.abc import Callable, Mapping
 from threading import Event
-from typing import Any, TypeAlias
+from typing import Any
 
-import gevent
 import pytest
 
 from relay.errors import ClientLeft, KeysResting
 from relay.exchange.inbound import COUNT_TOKENS
 from relay.stream.drain import Draining
-from tests.exchange.conftest import Drive, Lines
-from tests.exchange.driving import NO_HEADERS, Driven, Served
+from tests.exchange.conftest import Beside, Drive, Lines
 from tests.exchange.leaving import Client
+from tests.exchange.waiting import in_line, limited, outcome, queueing, rest
 from tests.scripted.answers import says_error, says_message
-from tests.scripted.client import MSG
-from tests.scripted.config import config, provider
 from tests.scripted.upstream import Upstream
 
 AT_ONCE_S = 0.2
-SOON_S = 3.0
-LONG_MS = 20_000
-
-One: TypeAlias = "gevent.Greenlet[..., Served | Exception]"
-"""An exchange that goes on."""
-
-
-def limited(upstream: Upstream, name: str = "A", **limits: Any) -> dict[str, Any]:
-    """A provider with one key."""
-    return provider(name, upstream, keys=[{"key": "k1", **limits}])
-
-
-def queueing(*providers: dict[str, Any], **routing: Any) -> dict[str, Any]:
-    """A relay that lets exchanges wait."""
-    return config(*providers, routing={"queue_ms": LONG_MS, **routing})
 
 
 def asks(text: str, model: str = "claude-x", **fields: Any) -> bytes:
@@ -46,69 +27,6 @@ def asks(text: str, model: str = "claude-x", **fields: Any) -> bytes:
 def texts(upstream: Upstream) -> list[str]:
     """What was asked, in the order it arrived."""
     return [request.fields()["messages"][0]["content"] for request in upstream.requests]
-
-
-class Waiting:
-    """Exchanges that go on beside the test."""
-
-    def __init__(self, driven: Driven) -> None:
-        self._driven = driven
-        self.all: list[One] = []
-
-    def ask(self, body: bytes = MSG, headers: Mapping[str, str] = NO_HEADERS, **asked: Any) -> One:
-        """One more, which stands in line when this returns if it has to."""
-        one = gevent.spawn(self._ask, body, headers, asked)
-        self.all.append(one)
-        gevent.sleep(0)
-        return one
-
-    def _ask(
-        self, body: bytes, headers: Mapping[str, str], asked: dict[str, Any]
-    ) -> Served | Exception:
-        try:
-            return self._driven.ask(body, headers, **asked)
-        except (KeysResting, ClientLeft, Draining) as error:
-            return error
-
-    def close(self) -> None:
-        gevent.killall(self.all)
-
-
-@pytest.fixture
-def beside() -> Any:
-    """Exchanges that go on beside the test, ended with it."""
-    made: list[Waiting] = []
-
-    def start(driven: Driven) -> Waiting:
-        made.append(Waiting(driven))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.close()
-
-
-Beside = Callable[[Driven], Waiting]
-
-
-def rest(driven: Driven, seconds: float, *names: str) -> None:
-    """As a 429 of each provider makes its first key rest."""
-    for upstream in driven.runtime.means.upstreams:
-        if upstream.name in (names or "A"):
-            upstream.pool.rest(0, seconds)
-
-
-def in_line(driven: Driven, count: int) -> None:
-    """Wait until so many stand in line."""
-    ends = driven.clock.monotonic() + SOON_S
-    while driven.lasting.lines.waiting != count:
-        assert driven.clock.monotonic() < ends, f"{driven.lasting.lines.waiting} in line"
-        gevent.sleep(0.005)
-
-
-def outcome(one: One, within_s: float = SOON_S) -> Any:
-    """What became of it."""
-    return one.get(timeout=within_s)
 
 
 def test_a_window_that_moves_on_makes_room(drive: Drive, a: Upstream, beside: Beside) -> None:
