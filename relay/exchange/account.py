@@ -21,6 +21,7 @@ from relay.exchange.outbound import Credential
 from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
 from relay.limits.kinds import A_REQUEST, NOTHING, Amounts
+from relay.limits.learned import NOTHING_LEARNED, learned
 from relay.messages.usage import NO_USAGE, Usage
 from relay.state.store import Claim, Full, Taken
 
@@ -50,7 +51,8 @@ class Account:
         self._model = ""
         lease = credential.lease
         self._lease = lease
-        self._key = KeyJudge(exchange.means, upstream, lease, standing) if lease else None
+        self.began = self._lasting.clock.monotonic()
+        """When it was opened, in seconds."""
         self._load = self._loaded()
         self._closed = False
         self._id = lease.id if lease else upstream.name
@@ -73,25 +75,35 @@ class Account:
             self.standing.keys(self.upstream)
         )
 
+    @property
+    def _key(self) -> KeyJudge | None:
+        lease, upstream = self._lease, self.upstream
+        if lease is None:
+            return None
+        means, standing = self._exchange.means, self.standing.keys(upstream)
+        return KeyJudge(means, upstream, lease, standing, self.began)
+
     def sends(self, model: str) -> None:
         """The model's name as it is sent."""
         self._model = model
 
     def answered(self, headers: Headers) -> None:
         """What every answer teaches, whatever becomes of it."""
-        if self._key is not None:
-            self._key.learn(headers)
+        found = learned(headers, now_wall=self._lasting.clock.wall())
+        key = self._key if found is not NOTHING_LEARNED else None
+        if key is not None:
+            key.learn(found)
 
     def rests_s(self, headers: Headers) -> float | None:
         """How long the key rests if this is its 429; None where the credential is not ours."""
-        return self._key.rest_s(headers) if self._key is not None else None
+        key = self._key
+        return key.rest_s(headers) if key is not None else None
 
     def failed(self, verdict: Verdict, reason: str, headers: Headers = ()) -> None:
         """It did not become the client's answer, or was judged without being looked into."""
         if self._closed:
             return
-        if self._key is not None:
-            self._key.failed(verdict, headers)
+        self._judge_key(verdict, headers)
         self._close(_used_by(verdict), verdict.counts, reason)
 
     def ended(self, verdict: Verdict, reason: str, usage: Usage) -> None:
@@ -100,11 +112,19 @@ class Account:
             return
         if usage.output_tokens:
             self._lasting.outputs.seen(self.upstream.name, self._model, usage.output_tokens)
-        if self._key is not None:
-            if verdict is classify.GOOD:
-                self._key.worked()
-            self._key.failed(verdict)
+        self._judge_key(verdict)
         self._close(self._used(usage), verdict.counts, reason)
+
+    def _judge_key(self, verdict: Verdict, headers: Headers = ()) -> None:
+        if verdict is classify.GOOD and not self.standing.keys(self.upstream).keys:
+            return  # well it is, as nearly always
+        key = self._key
+        if key is None:
+            return
+        if verdict is classify.GOOD:
+            key.worked()
+        else:
+            key.failed(verdict, headers)
 
     def _used(self, usage: Usage) -> Amounts | None:
         if self._exchange.inbound.path == COUNT_TOKENS:

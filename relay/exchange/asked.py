@@ -27,6 +27,9 @@ class Asked:
         self._inbound = inbound
         self._client = client
         self._issuers: Mapping[bytes, Issuer] | None = None
+        # A quick look. Inside a text the quote would be escaped.
+        is_message = inbound.path in (MESSAGES, COUNT_TOKENS)
+        self._may_hold_thinking = is_message and _THINKS in inbound.body
 
     @cached_property
     def session(self) -> str:
@@ -38,16 +41,15 @@ class Asked:
         """Whether a sub-agent asks."""
         return is_sub_agent(self._inbound.headers)
 
-    @cached_property
+    @property
     def thinking(self) -> tuple[bytes, ...]:
         """What tells the thinking blocks of the history from others, in its order."""
-        members = self._inbound.members
-        return digests(members) if members and self._may_hold_thinking else ()
+        return self._digests if self._may_hold_thinking else ()
 
     @cached_property
-    def _may_hold_thinking(self) -> bool:
-        """A quick look. Inside a text the quote would be escaped."""
-        return self._inbound.path in (MESSAGES, COUNT_TOKENS) and _THINKS in self._inbound.body
+    def _digests(self) -> tuple[bytes, ...]:
+        members = self._inbound.members
+        return digests(members) if members else ()
 
     def issuers(self, store: Store) -> Mapping[bytes, Issuer] | None:
         """Who issued those blocks that are remembered; None: there cannot be any."""

@@ -61,7 +61,6 @@ class Attempt:
         self._credential = account.credential
         self._means = exchange.means
         self._asked_for: tuple[str, str, str, tuple[str, ...]] = ("", "", "", ())
-        self._began = exchange.means.lasting.clock.monotonic()
 
     def run(self) -> Reply | Failure:
         """Send and judge. The account is closed by the failure, or by the body's end."""
@@ -205,7 +204,7 @@ class Attempt:
         answer: Answer | None = None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Failure:
-        took_s = self._means.lasting.clock.monotonic() - self._began
+        took_s = self._means.lasting.clock.monotonic() - self._account.began
         lease = self._credential.lease
         fields = {
             "provider": self._upstream.name,

@@ -10,11 +10,11 @@ from dataclasses import replace
 from relay.breaker.classify import KeyFate, Verdict
 from relay.clock import rfc3339
 from relay.exchange.means import Means
-from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
 from relay.keys.lease import Lease
 from relay.keys.rest import rest_s
-from relay.limits.learned import learned
+from relay.keys.standing import Standing as KeysStanding
+from relay.limits.learned import Learned
 
 log = logging.getLogger("relay.exchange")
 
@@ -24,21 +24,21 @@ Headers = Sequence[tuple[str, str]]
 class KeyJudge:
     """Judges the key of one attempt."""
 
-    def __init__(self, means: Means, upstream: Upstream, lease: Lease, standing: Standing) -> None:
+    def __init__(
+        self, means: Means, upstream: Upstream, lease: Lease, standing: KeysStanding, began: float
+    ) -> None:
+        """`began`: when the attempt did, on the monotonic clock."""
         self._means = means
         self._upstream = upstream
         self._lease = lease
-        self._standing = standing.keys(upstream)
-        self._began = means.lasting.clock.monotonic()
+        self._standing = standing
+        self._began = began
 
-    def learn(self, headers: Headers) -> None:
-        """Keep to the limits that the headers tell of.
+    def learn(self, found: Learned) -> None:
+        """Keep to the limits that an answer's headers tell of.
 
         A key whose last permitted request this was rests until its reset.
         """
-        found = learned(headers, now_wall=self._means.lasting.clock.wall())
-        if not (found.left or any(found.limits)):
-            return
         most_s = self._means.config.health.cooldown.max_ms / 1000
         pool, position = self._upstream.pool, self._lease.position
         # The answer may have taken minutes, and resets are told from its coming.
