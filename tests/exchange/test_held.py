@@ -1,5 +1,7 @@
 """A stream that was committed while it still waited for room: pings, then its answer (9.7)."""
 
+from typing import Any
+
 import gevent
 import pytest
 
@@ -24,7 +26,7 @@ def driven(drive: Drive, a: Upstream) -> Driven:
     return held(drive, a)
 
 
-def held(drive: Drive, a: Upstream, queue_ms: int = 5000, **limits: int) -> Driven:
+def held(drive: Drive, a: Upstream, queue_ms: int = 5000, **limits: Any) -> Driven:
     settings = queueing(limited(a, **limits), queue_ms=queue_ms)
     return drive(settings, lambda each: quick(each, first_event_ms=50, ping_interval_ms=50))
 
