@@ -66,6 +66,9 @@ def own(headers: Mapping[str, str], is_ours: Callable[[str], bool]) -> dict[str,
 def _without_ours(value: str, is_ours: Callable[[str], bool]) -> str:
     if value in _PLACEHOLDERS:
         return ""
+    words = value.split()
+    if len(words) == 1 and value.isascii() and "," not in value:  # a key, as nearly always
+        return "" if is_ours(words[0]) or _token(words[0]) == "" else value
     whole = _text(value)
     if not whole or _token(whole) == "" or len(_BORDERS.findall(whole)) > _MAX_BORDERS:
         return ""
