@@ -16,7 +16,7 @@ from marshmallow import ValidationError
 from relay.config import pending
 from relay.config.addresses import listen_fault
 from relay.config.building import build
-from relay.config.checking import clients, health, listening, paths, providers, routing
+from relay.config.checking import clients, health, listening, paths, providers, routing, state
 from relay.config.expanding import Expanded, expand
 from relay.config.findings import REQUIRED, Findings
 from relay.config.folders import config_places, with_home
@@ -35,9 +35,11 @@ CHECKS: Final[tuple[Callable[[Mapping[str, Any], Findings], None], ...]] = (
     listening.check,
     providers.check,
     routing.check,
+    state.check,
     health.check,
     clients.check,
     paths.check,
+    state.check,
     pending.check,  # last: what is wrong is said before what is idle
 )
 
