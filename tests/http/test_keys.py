@@ -109,6 +109,20 @@ def test_a_refused_key_is_set_aside_for_both_workers(pool: Fleet, status: int) -
     assert _header(answers, "keys-available")[-1] == "1"
 
 
+def test_what_becomes_of_a_key_is_logged_once(pool: Fleet) -> None:
+    since = len(pool.relay.output())
+    refused = says_error(401, "authentication_error")
+    pool["A"].answers_with(_refusing(pool, {0: refused, 1: _throttled(retry_after="20")}))
+    for _ in range(4):
+        pool.settled(pool.post())
+    said = [record for record in pool.relay.records(since) if "until" in record]
+    assert sorted((each["level"], each["provider"], each["key"]) for each in said) == [
+        ("error", pool.name("A"), f"{pool.name('A')}/0"),
+        ("warn", pool.name("A"), f"{pool.name('A')}/1"),
+    ]
+    assert pool.key("A") not in pool.relay.output()
+
+
 def test_a_key_that_was_set_aside_comes_back_in_time(fleet: Fleet) -> None:
     fleet.put(fleet.entry("A", {}, {}, **IN_TURN), health={"key_disabled_ms": 700})
     fleet["A"].answers_with(_refusing(fleet, {0: says_error(401, "authentication_error")}))

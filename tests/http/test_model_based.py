@@ -38,6 +38,15 @@ def test_the_longest_prefix_decides(fleet: Fleet) -> None:
         assert _served(fleet, "Claude-opus-4") == "C"  # case matters, so nothing fits
 
 
+def test_a_listed_model_is_known_by_its_longer_name_too(fleet: Fleet) -> None:
+    routing = {"strategy": "model_based", "model_mapping": {"GLM": fleet.name("B")}}
+    entries = [fleet.entry("A"), fleet.entry("B", models=["GLM-5"])]
+    fleet.put(*entries, routing=routing)
+    body = MSG.replace(b"claude-x", b"anthropic/GLM-5")
+    assert fleet.post(body).status == 200
+    assert fleet["B"].only().body == MSG.replace(b"claude-x", b"GLM-5")
+
+
 def test_unmatched_models_go_to_the_default(fleet: Fleet) -> None:
     _put(fleet, {"claude": "B"}, default="A")
     assert _served(fleet, "gpt-x") == "A"

@@ -146,6 +146,15 @@ def test_a_rule_that_names_a_model_alone_leaves_the_candidates(fleet: Fleet) -> 
     assert fleet["B"].only().body == MSG.replace(b"claude-x", b"b-small")
 
 
+def test_providers_are_chosen_by_the_name_the_client_said(fleet: Fleet) -> None:
+    rule: dict[str, Any] = {"name": "r", "when": {"agent": "sub"}, "use": {"model": "small"}}
+    mapping = {"claude": fleet.name("B"), "small": fleet.name("A")}
+    routing = {"strategy": "model_based", "model_mapping": mapping}
+    fleet.put(fleet.entry("A"), fleet.entry("B"), scenarios=[rule], routing=routing)
+    assert fleet.post(headers=SUB).status == 200
+    assert fleet["B"].only().body == MSG.replace(b"claude-x", b"small")
+
+
 def test_a_rule_is_changed_by_reload(fleet: Fleet) -> None:
     entries = [fleet.entry(letter) for letter in "AB"]
     when = {"models": ["claude-x"]}

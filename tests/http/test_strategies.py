@@ -146,6 +146,19 @@ def test_the_least_loaded_provider_is_asked(fleet: Fleet, hold: threading.Event)
     until("B is free again", lambda: _posts(fleet, 1) == "B", 2)
 
 
+def test_a_stream_is_load_to_its_end(fleet: Fleet, hold: threading.Event) -> None:
+    entries = [fleet.entry("A", priority=1), fleet.entry("B", priority=2)]
+    fleet.put(*entries, routing={"strategy": "least_loaded"})
+    begun = messages.beginning()
+    fleet["B"].says(streams(*begun, hold, *messages.text_stream()[len(begun) :]))
+    stream = fleet.begin(STREAM_MSG, worker=0).response()
+    assert stream.take(len(b"".join(begun)))
+    assert _posts(fleet, 2) == "AA"
+    hold.set()
+    assert stream.content
+    until("B is free again", lambda: _posts(fleet, 1) == "B", 2)
+
+
 def test_a_client_that_left_is_no_load(fleet: Fleet, hold: threading.Event) -> None:
     entries = [fleet.entry("A", priority=1), fleet.entry("B", priority=2)]
     fleet.put(*entries, routing={"strategy": "least_loaded"})
