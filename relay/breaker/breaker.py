@@ -83,8 +83,7 @@ class Permit:
     def renew(self) -> None:
         """Keep the place for a while longer: for streams that outlast it."""
         if self.place is not None and not self._ended:
-            name, token = self.place
-            self._breakers.store.renew((), {name: token}, PLACE_S)
+            self._breakers.store.renew({}, [self.place], PLACE_S)
 
     def _end(self, signal: Signal | None, reason: str) -> None:
         if self._ended:

@@ -98,7 +98,7 @@ class Prober:
         finally:
             left_s = health.health_check.interval_ms / 1000 - (self._clock.monotonic() - began)
             if left_s > 0:
-                self._store.renew((), {name: token}, left_s)
+                self._store.renew({}, [(name, token)], left_s)
             else:
                 self._store.let_go(name, token)
 

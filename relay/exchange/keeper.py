@@ -78,4 +78,4 @@ class Keeper:
                     log.exception("what is held could not be renewed")
 
     def _renew_claims(self) -> None:
-        self._store.renew(list(self._claims), {}, HELD_S)
+        self._store.renew(dict(self._claims), (), HELD_S)

@@ -2,7 +2,7 @@
 
     taken_at | holder, count, end | holder, count, end | …
 
-A process renews the end of its sum while it lives; what a dead one held runs out with it.
+A process says its sum again and again while it lives; what a dead one held runs out with it.
 """
 
 import struct
@@ -61,7 +61,9 @@ class Marks:
         if left:
             self._held[holder] = left, end
 
-    def renew(self, holder: int, end: float) -> None:
-        """Let what it holds last until then."""
-        if holder in self._held:
-            self._held[holder] = self._held[holder][0], end
+    def renew(self, holder: int, amount: int, end: float) -> None:
+        """Let what it holds be this, until then."""
+        self.take_off(holder, self._held.get(holder, (0, 0.0))[0])
+        if amount > 0:
+            self._held[holder] = amount, end
+            self.counted += amount

@@ -150,12 +150,15 @@ class RedisStore:
         """As `Store.let_go`."""
         self._run("let_go", [self._key(f"p:{name}")], [_token(token)])
 
-    def renew(self, lasting: Sequence[str], places: Mapping[str, str], ttl_s: float) -> None:
+    def renew(
+        self, lasting: Mapping[str, int], places: Sequence[tuple[str, str]], ttl_s: float
+    ) -> None:
         """As `Store.renew`."""
         keys = [self._clock_key, *(self._key(f"l:{name}") for name in lasting)]
-        keys += [self._key(f"p:{name}") for name in places]
+        keys += [self._key(f"p:{name}") for name, _ in places]
         arguments = [_number(round(ttl_s * 1_000_000)), _number(self.holder.number)]
-        arguments += [_number(len(lasting)), *(_token(token) for token in places.values())]
+        arguments += [_number(len(lasting)), *map(_number, lasting.values())]
+        arguments += [_token(token) for _, token in places]
         if len(keys) > 1:
             self._run("renew", keys, arguments)
 

@@ -85,17 +85,24 @@ class SharedStore:
         except StoreAway as away:
             self._degraded(away)
 
-    def renew(self, lasting: Sequence[str], places: Mapping[str, str], ttl_s: float) -> None:
-        """As `Store.renew`; in both, for either may have lent them."""
-        local = {
-            name: token.removeprefix(_LOCAL)
-            for name, token in places.items()
-            if token.startswith(_LOCAL)
-        }
-        self._local.renew(lasting, local, ttl_s)
-        shared = {name: token for name, token in places.items() if name not in local}
+    def renew(
+        self, lasting: Mapping[str, int], places: Sequence[tuple[str, str]], ttl_s: float
+    ) -> None:
+        """As `Store.renew`; each place where it was lent.
+
+        What this process holds by itself goes on counting there, and the store is told the rest:
+        it would keep for too long what is settled elsewhere.
+        """
+        own = [load.held for load in self._local.loads(list(lasting))]
+        kept = {name: held for name, held in zip(lasting, own, strict=True) if held}
+        local = [
+            (name, token.removeprefix(_LOCAL)) for name, token in places if token.startswith(_LOCAL)
+        ]
+        self._local.renew(kept, local, ttl_s)
+        rest = {name: amount - kept.get(name, 0) for name, amount in lasting.items()}
+        lent = [place for place in places if not place[1].startswith(_LOCAL)]
         try:
-            self._store.renew(lasting, shared, ttl_s)
+            self._store.renew(rest, lent, ttl_s)
         except StoreAway as away:
             self._degraded(away)
 

@@ -119,18 +119,19 @@ class Steps:
                 window.bound(bound)
                 table.put("w:" + name, window.record(), window.lasts_s(now))
 
-    def renew(self, lasting: Sequence[str], places: Mapping[str, str], ttl_s: float) -> None:
+    def renew(
+        self, lasting: Mapping[str, int], places: Sequence[tuple[str, str]], ttl_s: float
+    ) -> None:
         """As `Store.renew`."""
         if not lasting and not places:
             return
         with self.begin(write=True) as table:
             now = table.now()
-            for name in lasting:
-                if record := table.get("l:" + name):
-                    marks = Marks(record, now)
-                    marks.renew(self.holder.number, now + ttl_s)
-                    table.put("l:" + name, marks.record(), _LONG_S)
-            for name, token in places.items():
+            for name, amount in lasting.items():
+                marks = Marks(table.get("l:" + name), now)
+                marks.renew(self.holder.number, amount, now + ttl_s)
+                table.put("l:" + name, marks.record(), _LONG_S)
+            for name, token in places:
                 if record := table.get("p:" + name):
                     found = Places(record, now)
                     found.renew(token, now + ttl_s)

@@ -141,9 +141,13 @@ class Store(Protocol):
         """Free a place. A token that has run out changes nothing."""
         ...
 
-    def renew(self, lasting: Sequence[str], places: Mapping[str, str], ttl_s: float) -> None:
-        """Let the lasting claims of this process by these names, and places by name and token, last
-        for `ttl_s` from now. What has run out meanwhile stays so.
+    def renew(
+        self, lasting: Mapping[str, int], places: Sequence[tuple[str, str]], ttl_s: float
+    ) -> None:
+        """Let the lasting claims of this process by these names amount to so much, and last for
+        `ttl_s` from now, also where they had run out; a sum of 0 or less is none.
+
+        Places, by name and token, last as long; one that has run out stays so.
         """
         ...
 

@@ -96,7 +96,7 @@ def test_a_claim_is_renewed_while_anybody_holds_it(
     for _ in range(2):
         with renewed(place):
             clock.ahead_s += HELD_S * 0.6
-    assert store.loads(["n"])[0].held == 2
+    assert store.loads(["n"])[0].held == 1
 
     keeper.unclaim("n")
 
@@ -104,6 +104,23 @@ def test_a_claim_is_renewed_while_anybody_holds_it(
         with renewed(place):
             clock.ahead_s += HELD_S * 0.6
     assert store.loads(["n"])[0].held == 0
+
+
+def test_what_was_settled_in_vain_is_free_with_the_next_renewal(
+    keeper: Keeper, store: MemoryStore
+) -> None:
+    """As when the store was away for a moment: it still counts what nobody holds any more."""
+    place = Place()
+    keeper.place(place)
+    for _ in range(3):
+        take(store, "n")
+        keeper.claim("n")
+
+    keeper.unclaim("n")
+
+    with renewed(place):
+        pass
+    assert store.loads(["n"])[0].held == 2
 
 
 def test_a_place_that_is_freed_is_renewed_no_more(keeper: Keeper) -> None:

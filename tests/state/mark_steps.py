@@ -111,31 +111,63 @@ class MarkSteps(Given):
     def test_what_is_renewed_lasts_as_long_as_was_said(self, store: Store, later: Later) -> None:
         for name in ("short", "longer", "never"):
             takes(store, lasting(name, 2, 2))
-        store.renew(["short", "longer"], {}, SHORT_S)
-        store.renew(["longer"], {}, LONG_S)
+        store.renew({"short": 2, "longer": 2}, (), SHORT_S)
+        store.renew({"longer": 2}, (), LONG_S)
 
         later(2 * SHORT_S)
 
         assert held(store, "short", "longer", "never") == [0, 2, 2]
         assert takes(store, lasting("short", 2, 2))
 
-    def test_what_has_run_out_is_not_renewed(self, store: Store, later: Later) -> None:
+    @pytest.mark.parametrize("amount", [0, 1, 2, 5])
+    def test_what_is_renewed_amounts_to_what_was_said(self, store: Store, amount: int) -> None:
+        takes(store, lasting("l", 2))
+        at = store.loads(["l"])[0].taken_at
+
+        store.renew({"l": amount, "m": amount}, (), LONG_S)
+
+        assert store.loads(["l"]) == [Load(amount, at)]
+        assert held(store, "m") == [amount]
+        assert takes(store, lasting("l", 1, amount + 1))
+        assert not takes(store, lasting("l", 1, amount + 1))
+
+    def test_less_than_nothing_is_nothing_held(self, store: Store) -> None:
+        takes(store, lasting("l", 2))
+
+        store.renew({"l": -3, "m": -3}, (), LONG_S)
+        takes(store, lasting("l", 1))
+
+        assert held(store, "l", "m") == [1, 0]
+
+    def test_claims_that_had_run_out_are_held_again_and_settled(
+        self, store: Store, later: Later
+    ) -> None:
+        taken = takes(store, lasting("l", 2))
+        assert taken
+        store.renew({"l": 2}, (), SHORT_S)
+        later(2 * SHORT_S)
+        assert held(store, "l") == [0]
+
+        store.renew({"l": 3}, (), LONG_S)
+        assert held(store, "l") == [3]
+        store.settle(taken, [0])
+
+        assert held(store, "l") == [1]
+
+    def test_a_place_that_has_run_out_is_not_renewed(self, store: Store, later: Later) -> None:
         token = store.hold("p", 1, SHORT_S)
         assert token
-        takes(store, lasting("l", 1, 1))
-        store.renew(["l"], {}, SHORT_S)
         later(2 * SHORT_S)
 
-        store.renew(["l", "missing"], {"p": token, "missing": token}, LONG_S)
+        store.renew({}, [("p", token), ("missing", token)], LONG_S)
 
-        assert held(store, "l", "missing") == [0, 0]
         assert store.hold("p", 1, LONG_S)
         assert store.hold("missing", 1, LONG_S)
 
     def test_what_has_run_out_is_not_settled(self, store: Store, later: Later) -> None:
         old = takes(store, lasting("l", 3))
         assert old
-        store.renew(["l"], {}, SHORT_S)
+        store.renew({"l": 3}, (), SHORT_S)
         later(2 * SHORT_S)
 
         store.settle(old, [0])
@@ -145,12 +177,13 @@ class MarkSteps(Given):
     def test_each_process_renews_and_settles_its_own(self, store: Store, later: Later) -> None:
         taken = takes(store, lasting("l", 1, 3))
         assert taken
-        store.renew(["l"], {}, SHORT_S)
+        store.renew({"l": 1}, (), SHORT_S)
 
         be_another_process(store)
         assert takes(store, lasting("l", 2, 3))
         assert not takes(store, lasting("l", 1, 3))
-        store.renew(["l"], {}, LONG_S)
+        store.renew({"l": 2}, (), LONG_S)
+        assert held(store, "l") == [3]
         later(2 * SHORT_S)
         assert held(store, "l") == [2]
 
@@ -164,7 +197,7 @@ class MarkSteps(Given):
         tokens = [store.hold("p", 3, SHORT_S) or "" for _ in range(3)]
         store.hold("q", 1, SHORT_S)
 
-        store.renew([], {"p": tokens[1], "q": tokens[1]}, LONG_S)
+        store.renew({}, [("p", tokens[1]), ("q", tokens[1])], LONG_S)
         later(2 * SHORT_S)
 
         assert [store.hold("p", 3, LONG_S) is not None for _ in range(3)] == [True, True, False]
@@ -172,11 +205,23 @@ class MarkSteps(Given):
         store.let_go("p", tokens[1])
         assert store.hold("p", 3, LONG_S)
 
+    def test_several_places_of_one_name_are_renewed_at_once(
+        self, store: Store, later: Later
+    ) -> None:
+        tokens = [store.hold("p", 3, SHORT_S) or "" for _ in range(3)]
+        takes(store, lasting("l"))
+
+        store.renew({"l": 1, "m": 2}, [("p", tokens[0]), ("p", tokens[2])], LONG_S)
+        later(2 * SHORT_S)
+
+        assert [store.hold("p", 3, LONG_S) is not None for _ in range(2)] == [True, False]
+        assert held(store, "l", "m") == [1, 2]
+
     def test_a_place_may_be_renewed_for_less(self, store: Store, later: Later) -> None:
         token = store.hold("p", 1, LONG_S)
         assert token
 
-        store.renew([], {"p": token}, SHORT_S)
+        store.renew({}, [("p", token)], SHORT_S)
         later(2 * SHORT_S)
 
         assert store.hold("p", 1, LONG_S)
@@ -184,7 +229,7 @@ class MarkSteps(Given):
     def test_nothing_is_renewed_without_a_name(self, store: Store) -> None:
         takes(store, lasting("l"))
 
-        store.renew([], {}, 0.0)
+        store.renew({}, (), 0.0)
 
         assert held(store, "l") == [1]
 

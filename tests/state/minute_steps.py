@@ -159,7 +159,7 @@ class MinuteSteps(GivenClock):
         assert taken
         for _ in range(200):
             later(HELD_S - 1)
-            store.renew(["l"], {}, HELD_S)
+            store.renew({"l": 1}, (), HELD_S)
 
         assert not takes(store, lasting("l", 1, 1))
         store.settle(taken, [0])

@@ -1,7 +1,7 @@
 """What the protocol says, in plain Python: nothing is summed up, dropped or packed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relay.state.store import HELD_S, Bound, Claim, Load
@@ -128,11 +128,9 @@ class Model:
         held = sum(each.count for each in self.held[name].values() if each.end > self.now)
         return Load(held, self.taken_at[name])
 
-    def renew(self, names: Sequence[str], holder: int, ttl_s: float) -> None:
-        for name in names:
-            held = self.held[name].get(holder)
-            if held and held.end > self.now:
-                held.end = self.now + ttl_s
+    def renew(self, amounts: Mapping[str, int], holder: int, ttl_s: float) -> None:
+        for name, amount in amounts.items():
+            self.held[name][holder] = Held(amount, self.now + ttl_s)
 
     def renew_place(self, name: str, token: str, ttl_s: float) -> None:
         if self.places[name].get(token, 0.0) > self.now:

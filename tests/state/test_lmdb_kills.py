@@ -108,7 +108,7 @@ def test_what_a_killed_process_held_runs_out_and_the_rest_stays(tmp_path: Path) 
 
     for _ in range(4):
         clock.later(HELD_S / 4 - 0.25)
-        store.renew(["l"], {}, HELD_S)
+        store.renew({"l": 1}, (), HELD_S)
     assert isinstance(store.take(claims), Full)
     clock.later(1.0)
     assert [load.held for load in store.loads(["l"])] == [1]

@@ -47,11 +47,14 @@ def test_each_takes_off_its_own_and_never_more_than_that() -> None:
     assert Marks(marks.record(), NOW).counted == 5
 
 
-def test_a_new_end_is_for_the_one_who_asks() -> None:
+def test_a_new_sum_and_end_are_for_the_one_who_asks() -> None:
     marks = held_by_all()
 
-    marks.renew(MINE, NOW + 100)
-    marks.renew(99, NOW + 100)
+    marks.renew(MINE, 3, NOW + 100)
+    marks.renew(99, 5, NOW + 50)
+    marks.renew(DEAD, 0, NOW + 100)
 
-    assert Marks(marks.record(), NOW + 99).counted == 1
+    assert marks.counted == 10
+    assert Marks(marks.record(), NOW + 49).counted == 8
+    assert Marks(marks.record(), NOW + 99).counted == 3
     assert Marks(marks.record(), NOW + 100).counted == 0

@@ -118,12 +118,17 @@ class Machine(RuleBasedStateMachine):
 
         self.model.places[name].pop(token, None)
 
-    @rule(lasting=st.lists(lasting_names), name=names, token=tokens, ttl_s=ttls)
-    def renew(self, lasting: list[str], name: str, token: str, ttl_s: float) -> None:
-        self.store.renew(lasting, {name: token}, ttl_s)
+    @rule(
+        sums=st.dictionaries(lasting_names, st.integers(0, 4)),
+        places=st.lists(st.tuples(names, tokens), max_size=3),
+        ttl_s=ttls,
+    )
+    def renew(self, sums: dict[str, int], places: list[tuple[str, str]], ttl_s: float) -> None:
+        self.store.renew(sums, places, ttl_s)
 
-        self.model.renew(lasting, self.store.holder.number, ttl_s)
-        self.model.renew_place(name, token, ttl_s)
+        self.model.renew(sums, self.store.holder.number, ttl_s)
+        for name, token in places:
+            self.model.renew_place(name, token, ttl_s)
 
     @rule(name=names, step=st.integers(-3, 3), within=st.sampled_from(["", "", "1", "2"]))
     def count(self, name: str, step: int, within: str) -> None:

@@ -41,13 +41,18 @@ WINDOW_STEPS = [
     st.tuples(st.just("settle"), st.integers(1, 3), st.permutations([0, 1, 7])),
     st.tuples(st.just("bound"), NAMES, LEFT, ENDS_S),
     st.tuples(st.just("be"), st.integers(0, 1)),
-    st.tuples(st.just("renew"), st.lists(LASTING), st.integers(1, 3), TIMES_S),
+    st.tuples(
+        st.just("renew"),
+        st.dictionaries(LASTING, st.integers(-1, 5)),
+        st.integers(0, 3),
+        TIMES_S,
+    ),
     st.tuples(st.just("loads"), st.lists(LASTING, max_size=3)),
 ]
 OTHER_STEPS = [
     st.tuples(st.just("hold"), NAMES, st.integers(0, 2), TIMES_S),
     st.tuples(st.just("let_go"), st.integers(1, 3)),
-    st.tuples(st.just("renew"), st.just([]), st.integers(1, 3), TIMES_S),
+    st.tuples(st.just("renew"), st.just({}), st.integers(0, 3), TIMES_S),
     st.tuples(st.just("count"), NAMES, st.integers(-3, 3), st.sampled_from(["", "x", "\ud800"])),
     st.tuples(st.just("swap"), NAMES, VALUES, VALUES),
     st.tuples(st.just("look"), st.lists(NAMES)),
@@ -110,8 +115,8 @@ class Run:
         for place in self._held[-number:][:1]:
             self._store.let_go(*place)
 
-    def _renew(self, lasting: list[str], number: int, ttl_s: float) -> None:
-        self._store.renew(lasting, dict(self._held[-number:][:1]), ttl_s)
+    def _renew(self, sums: dict[str, int], number: int, ttl_s: float) -> None:
+        self._store.renew(sums, self._held[len(self._held) - number :], ttl_s)
 
 
 @settings(deadline=None, max_examples=100)

@@ -35,7 +35,7 @@ from relay.state.redis import RedisStore
 from relay.state.store import Claim, Taken
 store = RedisStore(Secret(os.environ["URL"]))
 taken = [store.take([[Claim("killed", 1, 2, lasting=True)]]) for _ in range(3)]
-store.renew(["killed"], {}, 1.0)
+store.renew({"killed": 2}, (), 1.0)
 found = sum(isinstance(each, Taken) for each in taken)
 print(found, store.count("killed"), flush=True)
 time.sleep(20)
@@ -113,7 +113,7 @@ def test_what_a_killed_process_held_runs_out(server: RedisServer) -> None:
     assert holding.stdout.readline() == "2 0\n"
     store = RedisStore(Secret(server.url))
     claims = [[Claim("killed", 1, 2, lasting=True)]]
-    store.renew(["killed"], {}, 45.0)  # none of ours
+    store.renew({"killed": 0}, (), 45.0)  # none of theirs
     assert isinstance(store.take(claims), Full)
     holding.kill()
     holding.communicate()

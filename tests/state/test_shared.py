@@ -38,7 +38,7 @@ STEPS: Mapping[str, Callable[[Store], object]] = {
     "bound": lambda store: store.bound({"w": Bound(1, 0.0)}),
     "hold": lambda store: store.hold("p", 1, LONG_S),
     "let_go": lambda store: store.let_go("p", "1"),
-    "renew": lambda store: store.renew(["l"], {"p": "1"}, LONG_S),
+    "renew": lambda store: store.renew({"l": 1}, [("p", "1")], LONG_S),
     "count": lambda store: store.count("c"),
     "swap": lambda store: store.swap("r", None, b"1"),
     "look": lambda store: store.look(["r"]),

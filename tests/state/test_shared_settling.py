@@ -1,11 +1,12 @@
 """What is taken while the store is away, or there, is given back where it was taken."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import pytest
 
 from relay.state.shared import SharedStore
-from relay.state.store import Taken
+from relay.state.store import Claim, Taken
 from tests.state.leaving import LONG_S, ONE, Leaving, counted
 
 
@@ -103,7 +104,7 @@ def test_what_was_lent_while_away_lasts_when_it_is_renewed_after(
 ) -> None:
     token = _holds_away(shared, store)
 
-    shared.renew(["l"], {"p": token}, LONG_S)
+    shared.renew({"l": 1}, [("p", token)], LONG_S)
 
     store.is_away = True
     assert shared.hold("p", 1, LONG_S) is None
@@ -118,19 +119,77 @@ def _holds_away(shared: SharedStore, store: Leaving) -> str:
 
 
 def test_a_renewal_goes_to_the_store_with_its_own_tokens_alone() -> None:
-    asked: list[tuple[Sequence[str], Mapping[str, str]]] = []
+    asked: list[Sequence[tuple[str, str]]] = []
 
     class Noting(Leaving):
-        def renew(self, lasting: Sequence[str], places: Mapping[str, str], ttl_s: float) -> None:
-            asked.append((lasting, places))
+        def renew(
+            self, lasting: Mapping[str, int], places: Sequence[tuple[str, str]], ttl_s: float
+        ) -> None:
+            asked.append(places)
             super().renew(lasting, places, ttl_s)
 
     noting = Noting()
     shared = SharedStore(noting)
     local = _holds_away(shared, noting)
-    token = shared.hold("q", 1, LONG_S)
+    token = shared.hold("p", 1, LONG_S)
     assert token is not None
 
-    shared.renew(["l"], {"p": local, "q": token}, LONG_S)
+    shared.renew({"l": 1}, [("p", local), ("p", token)], LONG_S)
 
-    assert asked == [(["l"], {"q": token})]
+    assert asked == [[("p", token)]]
+
+
+LASTING: Final = [[Claim("l", 1, lasting=True)]]
+
+
+def _in_flight(shared: SharedStore, store: Leaving) -> tuple[int, int]:
+    """What lasting claims count in the store, and in this process alone."""
+    found = []
+    for store.is_away in (False, True):
+        found.append(shared.loads(["l"])[0].held)
+    store.is_away = False
+    return found[0], found[1]
+
+
+def test_claims_last_where_they_were_taken_and_nowhere_else(
+    shared: SharedStore, store: Leaving
+) -> None:
+    taken = []
+    for store.is_away in (False, True, True, False, False):
+        taken.append(shared.take(LASTING))
+    assert _in_flight(shared, store) == (3, 2)
+
+    shared.renew({"l": 5}, (), LONG_S)
+    assert _in_flight(shared, store) == (3, 2)
+
+    for each in taken[1:]:
+        assert isinstance(each, Taken)
+        shared.settle(each, (0,))
+    shared.renew({"l": 1}, (), LONG_S)
+    assert _in_flight(shared, store) == (1, 0)
+
+
+def test_what_could_not_be_settled_in_the_store_is_free_with_the_next_renewal(
+    shared: SharedStore, store: Leaving
+) -> None:
+    lost, kept = shared.take(LASTING), shared.take(LASTING)
+    assert isinstance(lost, Taken)
+    assert isinstance(kept, Taken)
+    store.is_away = True
+    shared.settle(lost, (0,))
+    assert _in_flight(shared, store) == (2, 0)
+
+    shared.renew({"l": 1}, (), LONG_S)
+
+    assert _in_flight(shared, store) == (1, 0)
+
+
+def test_a_store_that_lost_what_it_lent_is_told_again(shared: SharedStore, store: Leaving) -> None:
+    store.is_away = True
+    for _ in range(2):
+        shared.take(LASTING)
+    store.is_away = False
+
+    shared.renew({"l": 5}, (), LONG_S)
+
+    assert _in_flight(shared, store) == (3, 2)

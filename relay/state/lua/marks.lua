@@ -43,10 +43,3 @@ local function take_off(marks, holder, amount)
     mark(marks, holder, held[1] - amount, held[2])
   end
 end
-
-local function renew_mark(marks, holder, ends)
-  local held = marks.held[holder]
-  if held then
-    mark(marks, holder, held[1], ends)
-  end
-end

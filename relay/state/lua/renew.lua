@@ -1,14 +1,14 @@
 -- KEYS: the clock, lasting claims, places.
--- ARGV: microseconds, the holder of the claims, how many claims there are, and the token of each
--- place.
+-- ARGV: microseconds, the holder of the claims, how many names of claims there are, what each
+-- amounts to, and the token of each place.
 local now = now_us(KEYS[1])
 local ends = now + ARGV[1]
 local lasting = tonumber(ARGV[3])
 for number = 1, lasting do
-  renew_mark(marks_at(KEYS[1 + number], now), ARGV[2], ends)
+  mark(marks_at(KEYS[1 + number], now), ARGV[2], tonumber(ARGV[3 + number]), ends)
 end
 for number = 2 + lasting, #KEYS do
-  local token = ARGV[number + 2 - lasting]
+  local token = ARGV[number + 2]
   local score = redis.call('ZSCORE', KEYS[number], token)
   if score and tonumber(score) > now then
     redis.call('ZADD', KEYS[number], ends, token)
