@@ -1,21 +1,17 @@
 """`route explain`: which provider and key a request would take, and why. Nothing is sent."""
 
 import dataclasses
-import logging
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from relay.cli import configured
+from relay.cli import configured, shared_state
 from relay.cli.options import config_option, echo_json, json_option
 from relay.cli.refused import Refused
 from relay.cli.table import table
 from relay.clients.authenticate import Client
-from relay.config.model import Config
-from relay.errors import RelayError
+from relay.errors import Unauthenticated
 from relay.exchange import inbound
 from relay.exchange.exchange import Exchange
 from relay.exchange.explaining import Explanation, Step
@@ -23,10 +19,7 @@ from relay.exchange.explaining import explain as explained
 from relay.exchange.inbound import MESSAGES
 from relay.exchange.settle import Settlement
 from relay.messages import edit
-from relay.runtime import Runtime, lasting
-from relay.state.memory import MemoryStore
-from relay.state.opening import lmdb_folder, open_store
-from relay.state.shared import SharedStore
+from relay.runtime import Runtime
 from relay.stream.disconnect import Absent
 
 _CREDENTIALS: Final = ("authorization", "x-api-key")
@@ -59,30 +52,29 @@ def explain(  # noqa: PLR0913  as many as there are options
     Reads what a relay with the same configuration shares with its workers; nothing is sent and no
     counter moves. Exits with 1 if nobody could serve.
     """
-    logging.getLogger("relay").addHandler(logging.StreamHandler(sys.stderr))
     config = configured.loaded(configured.found())
     fields = _headers(headers)
     if session:
         fields["x-claude-code-session-id"] = session
-    try:
-        found = explained(_exchange(config, _body(model, body), fields, client))
-    except RelayError as error:
-        raise Refused(f"{error.status} {error.type}: {error}") from error
+    content = _body(model, body)
+    with shared_state.looked_at(config) as shared:
+        found = explained(_exchange(shared.runtime, content, fields, client))
     if as_json:
-        echo_json(_document(found))
+        echo_json(_document(found, shared.fault))
     else:
-        click.echo(_text(found))
-    if not any(step.can_serve for step in found.steps):
-        sys.exit(1)
+        click.echo(_text(found, shared.fault))
+    if found.error:
+        raise click.exceptions.Exit(1)
 
 
 def _headers(given: tuple[str, ...]) -> dict[str, str]:
     fields = {}
     for each in given:
         name, equals, value = each.partition("=")
+        name = name.strip().lower()
         if not (name and equals):
-            raise click.BadParameter(f"{each!r} is not NAME=VALUE", param_hint="--header")
-        fields[name.strip().lower()] = value
+            raise click.BadParameter(f"{name or each!r} is not NAME=VALUE", param_hint="--header")
+        fields[name] = value
     return fields
 
 
@@ -95,16 +87,22 @@ def _body(model: str, given: Any) -> bytes:
     if not model:
         return body
     span = members.span("model")
-    if span is not None:
-        return edit.replace(body, span, edit.string_json(model))
+    named = edit.replace(body, span, edit.string_json(model)) if span else _with(body, model)
+    found = edit.members(named)
+    if found is None or found.string("model") is None:
+        raise click.BadParameter("names its model twice", param_hint="--body")
+    return named
+
+
+def _with(body: bytes, model: str) -> bytes:
+    """An object that names no model, naming this one."""
     rest = body[body.index(b"{") + 1 :]
     comma = b"" if rest.lstrip().startswith(b"}") else b","
     return b'{"model":' + edit.string_json(model) + comma + rest
 
 
-def _exchange(config: Config, body: bytes, headers: Mapping[str, str], client: str) -> Exchange:
-    parts = lasting(config, SharedStore(_store(config)))
-    runtime = Runtime.of(config, parts)
+def _exchange(runtime: Runtime, body: bytes, headers: Mapping[str, str], name: str) -> Exchange:
+    means = runtime.means
     asked = inbound.read(
         method="POST",
         path=MESSAGES,
@@ -114,38 +112,40 @@ def _exchange(config: Config, body: bytes, headers: Mapping[str, str], client: s
         request_id="explain",
         names_itself=False,
     )
-    own = {name: headers[name] for name in _CREDENTIALS if name in headers}
-    caller = Client(name=client, any_token=False, may_use_keys=True, own=own)
     return Exchange(
         inbound=asked,
-        client=caller,
-        means=runtime.means,
-        settlement=Settlement(parts, request_id="explain", method="POST", path=MESSAGES),
+        client=_client(runtime, headers, name),
+        means=means,
+        settlement=Settlement(means.lasting, request_id="explain", method="POST", path=MESSAGES),
         presence=Absent(),
-        model=runtime.means.catalogue.resolve(asked.model) if asked.model else "",
+        model=means.catalogue.resolve(asked.model) if asked.model else "",
     )
 
 
-def _store(config: Config) -> Any:
-    """What a running relay shares. None yet: an empty one, and no folder is made for it."""
-    folder = lmdb_folder(config.state.url, config.state.dir)
-    if folder is not None and not Path(folder).exists():
-        return MemoryStore()
-    return open_store(config.state.url, config.state.dir)
+def _client(runtime: Runtime, headers: Mapping[str, str], name: str) -> Client:
+    """Who has these credentials; without any, somebody who may use the keys."""
+    if not any(headers.get(each) for each in _CREDENTIALS):
+        return Client(name=name, any_token=False, may_use_keys=True, own={})
+    try:
+        return dataclasses.replace(runtime.gatekeeper.admit(headers), name=name)
+    except Unauthenticated as error:
+        raise Refused(f"{error.status} {error.type}: {error}") from error
 
 
-def _document(found: Explanation) -> dict[str, object]:
+def _document(found: Explanation, fault: str) -> dict[str, object]:
     steps = [{**dataclasses.asdict(step), "breaker": step.breaker.value} for step in found.steps]
     excluded = [{"provider": provider, "reason": reason} for provider, reason in found.excluded]
     return {
         **dataclasses.asdict(found),
         "steps": steps,
         "excluded": excluded,
+        "error": found.error or None,
         "cost_usd": None,  # this version has no prices
+        "state_fault": fault or None,
     }
 
 
-def _text(found: Explanation) -> str:
+def _text(found: Explanation, fault: str) -> str:
     heads = ("", "PROVIDER", "BREAKER", "MODEL", "KEY", "NOTE")
     rows = [_cells(number, step) for number, step in enumerate(found.steps, 1)]
     lines = [
@@ -157,7 +157,12 @@ def _text(found: Explanation) -> str:
         lines.append(f"scenario   {found.scenario}")
     if found.by_affinity:
         lines.append("affinity   the first one issued, or accepts, the thinking in the history")
-    lines += ["", table(heads, rows)]
+    if fault:
+        lines.append(f"state      nothing known: {fault}")
+    if found.error:
+        lines.append(f"answer     {found.error}")
+    if rows:
+        lines += ["", table(heads, rows)]
     if found.excluded:
         lines += ["", "not asked:"]
         lines += [f"  {provider}: {reason}" for provider, reason in found.excluded]

@@ -1,19 +1,28 @@
 """Explaining: where a request would go, and why. Nothing is sent, and no counter moves.
 
-The same steps as `failover` takes, up to the first attempt: route, breaker, key.
+The same steps as `failover` takes, up to the first attempt: route, breaker, credential.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
 
 from relay.breaker.transitions import State
+from relay.errors import KeysResting, RelayError
 from relay.exchange.asked import Asked
 from relay.exchange.exchange import Exchange
 from relay.exchange.expecting import expected
-from relay.exchange.route import Routing
+from relay.exchange.route import Route, Routing
 from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
+from relay.keys.member import members
 from relay.keys.standing import KeyState
+from relay.limits.kinds import Amounts
 from relay.routing.rename import renamed
+
+_SOON_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,56 +58,156 @@ class Explanation:
     steps: tuple[Step, ...]
     excluded: tuple[tuple[str, str], ...]
     """Provider and reason."""
+    error: str
+    """What the client would be told, if nobody could serve."""
 
 
 def explain(exchange: Exchange) -> Explanation:
-    """Work it out. Raises: `RelayError` as the client would be told, when nobody can be asked."""
+    """Work it out."""
     asked = Asked(exchange.inbound, exchange.client.name)
     standing = Standing(exchange.means)
-    route = Routing(exchange, asked, standing, peek=True).route()
-    return Explanation(
-        strategy=exchange.means.config.routing.strategy,
+    found = Explanation(
+        strategy=exchange.means.config.routing.strategy or "failover",
+        model=exchange.model,
+        scenario="",
+        by_affinity=False,
+        session=asked.session,
+        input_tokens=asked.input_tokens,
+        steps=(),
+        excluded=(),
+        error="",
+    )
+    try:
+        route = Routing(exchange, asked, standing, peek=True).route()
+    except RelayError as error:
+        return replace(found, excluded=_out(exchange, standing), error=_told(error))
+    steps, resting = _Stepping(exchange, asked, standing, route).steps()
+    return replace(
+        found,
         model=route.model,
         scenario=route.scenario,
         by_affinity=route.by_affinity,
-        session=asked.session,
-        input_tokens=asked.input_tokens,
-        steps=tuple(_step(exchange, asked, standing, each, route.model) for each in route.order),
-        excluded=tuple((each.upstream.name, each.reason) for each in route.excluded),
+        steps=tuple(steps),
+        excluded=tuple(
+            (each.upstream.name, _excluded(each.upstream, each.reason, standing))
+            for each in route.excluded
+        ),
+        error=_told(resting) if resting else "",
     )
 
 
-def _step(
-    exchange: Exchange, asked: Asked, standing: Standing, upstream: Upstream, model: str
-) -> Step:
-    amounts = expected(exchange, asked, upstream, standing, model)
-    keys = standing.keys(upstream)
-    own = upstream.passes(exchange.client)
-    key, note, can_serve = "", "", True
-    if own or not upstream.pool.total:
-        note = "the client's own credential" if own else "no credential"
-    else:
-        states = upstream.pool.states(keys, amounts)
-        chosen = upstream.pool.peek(keys, amounts)
-        key = f"{upstream.name}/{chosen.position}" if chosen else ""
-        out = [f"{upstream.name}/{each.position} {_out(each)}" for each in states if each.wait_s]
-        note, can_serve = "; ".join(out), chosen is not None
-    return Step(
-        provider=upstream.name,
-        breaker=standing.state(upstream),
-        model=renamed(model, upstream.config.model_mapping) if model else "",
-        key=key,
-        note=note,
-        can_serve=can_serve,
-        input_tokens=amounts.input,
-        output_tokens=amounts.output,
+def why_out(key: KeyState) -> str:
+    """Why a key is not usable, and for how long; empty: it is."""
+    whys = (
+        ("is set aside", key.aside_s),
+        ("rests", key.rests_s),
+        ("has no room", key.room_s),
     )
+    return ", ".join(f"{why} for {math.ceil(wait_s)} s" for why, wait_s in whys if wait_s)
 
 
-def _out(key: KeyState) -> str:
-    """Why a key is not usable, and for how long."""
-    if key.aside_s:
-        return f"is set aside for {key.aside_s:.0f} s"
-    if key.rests_s:
-        return f"rests for {key.rests_s:.0f} s"
-    return f"has no room for {key.room_s:.0f} s"
+class _Stepping:
+    """What each upstream of a route would be shown, in its order."""
+
+    def __init__(self, exchange: Exchange, asked: Asked, standing: Standing, route: Route) -> None:
+        self._exchange = exchange
+        self._asked = asked
+        self._standing = standing
+        self._route = route
+        self._shown_to = ""
+        self._waits_s: list[float] = []
+        self._aside: dict[int, str] = {}
+
+    def steps(self) -> tuple[list[Step], KeysResting | None]:
+        """The steps; and what the client would be told if there is nobody who could serve."""
+        steps = [self._step(place, upstream) for place, upstream in enumerate(self._route.order)]
+        if any(step.can_serve for step in steps):
+            return steps, None
+        for place, key in self._aside.items():
+            note = f"{steps[place].note}; tried as a last resort"
+            steps[place] = replace(steps[place], key=key, note=note, can_serve=True)
+        if self._aside:
+            return steps, None
+        return steps, KeysResting(min(self._waits_s, default=_SOON_S))
+
+    def _step(self, place: int, upstream: Upstream) -> Step:
+        exchange, model = self._exchange, self._route.model
+        amounts = expected(exchange, self._asked, upstream, self._standing, model)
+        key, note, can_serve = self._credential(place, upstream, amounts)
+        return Step(
+            provider=upstream.name,
+            breaker=self._standing.state(upstream),
+            model=renamed(model, upstream.config.model_mapping) if model else "",
+            key=key,
+            note=note,
+            can_serve=can_serve,
+            input_tokens=amounts.input,
+            output_tokens=amounts.output,
+        )
+
+    def _credential(
+        self, place: int, upstream: Upstream, amounts: Amounts
+    ) -> tuple[str, str, bool]:
+        """As `Credentials.take` would have it: key id, note, and whether there is one."""
+        client, total = self._exchange.client, upstream.pool.total
+        own, host = upstream.passes(client), urlsplit(upstream.base_url).netloc
+        if own and self._shown_to not in ("", host):
+            if not (total and client.may_use_keys):
+                return "", f"the client's own credential goes to {self._shown_to} alone", False
+        elif own is not None or not total:
+            self._shown_to = host if own else self._shown_to
+            return "", "the client's own credential" if own else "no credential", True
+        states = upstream.pool.states(self._standing.keys(upstream), amounts)
+        chosen = self._chosen(place, upstream, amounts, states)
+        out = [f"{_id(upstream, each)} {why_out(each)}" for each in states if each.wait_s]
+        if chosen is None:
+            self._left(place, upstream, states)
+        return _id(upstream, chosen) if chosen else "", "; ".join(out), chosen is not None
+
+    def _chosen(
+        self, place: int, upstream: Upstream, amounts: Amounts, states: Sequence[KeyState]
+    ) -> KeyState | None:
+        """The key with the session's prompt cache, else what the pool would lease."""
+        if place == 0 and self._route.key_digest:
+            digests = {member.digest: member.position for member in members(upstream.config)}
+            position = digests.get(self._route.key_digest)
+            for each in states:
+                if each.position == position and not each.wait_s:
+                    return each
+        return upstream.pool.peek(self._standing.keys(upstream), amounts)
+
+    def _left(self, place: int, upstream: Upstream, states: Sequence[KeyState]) -> None:
+        """What is left of keys of which none is usable: a wait, and perhaps a last resort."""
+        # The last resort ends the being aside, not the rest and not the lack of room.
+        self._waits_s += [max(each.rests_s, each.room_s) or each.aside_s for each in states]
+        last = [each for each in states if each.aside_s and not (each.rests_s or each.room_s)]
+        if last:
+            self._aside[place] = _id(upstream, min(last, key=lambda each: each.used))
+
+
+def _id(upstream: Upstream, key: KeyState) -> str:
+    return f"{upstream.name}/{key.position}"
+
+
+def _out(exchange: Exchange, standing: Standing) -> tuple[tuple[str, str], ...]:
+    """Everybody, where nobody is left, and why as far as it is not what the error says."""
+    reasons = []
+    for upstream in exchange.means.upstreams:
+        if not upstream.serves(exchange.client):
+            reasons.append((upstream.name, "this client may not use it"))
+        elif standing.state(upstream) is State.OPEN:
+            reasons.append((upstream.name, _excluded(upstream, "its breaker is open", standing)))
+    return tuple(reasons)
+
+
+def _excluded(upstream: Upstream, reason: str, standing: Standing) -> str:
+    if standing.state(upstream) is not State.OPEN:
+        return reason
+    return f"{reason} for {math.ceil(standing.opens_s(upstream))} s"
+
+
+def _told(error: RelayError) -> str:
+    told = f"{error.status} {error.type}: {error}"
+    if error.retry_after_s is None:
+        return told
+    return f"{told} (for about {math.ceil(error.retry_after_s)} s)"

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from relay.cli import cc_relay
+from tests.scripted.upstream import Upstream
 
 ROOT: Final = Path(__file__).parents[2]
 LIMIT_S: Final = 30
@@ -103,6 +104,13 @@ def settings(home: Path) -> Path:
     """Where Claude Code's settings lie; the folder is there, the file is not."""
     (home / ".claude").mkdir()
     return home / ".claude" / "settings.json"
+
+
+@pytest.fixture
+def asked() -> Iterator[Upstream]:
+    """A provider that answers by script."""
+    with Upstream() as upstream:
+        yield upstream
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
