@@ -17,9 +17,13 @@ class LazyGroup(click.Group):
     Without a command it prints its help and is content: asking what there is is no mistake.
     """
 
-    def __init__(self, *args: Any, places: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, places: Mapping[str, str], is_command: bool = False, **kwargs: Any
+    ) -> None:
+        """`is_command`: without one of its commands it does something itself."""
         super().__init__(*args, **{**kwargs, "invoke_without_command": True})
         self._places = places
+        self.is_command = is_command
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(self._places)
@@ -43,6 +47,6 @@ class LazyGroup(click.Group):
                 stream.reconfigure(errors="backslashreplace")
         with told_in_one_line():
             result = super().invoke(ctx)
-        if ctx.invoked_subcommand is None:
+        if ctx.invoked_subcommand is None and not self.is_command:
             click.echo(ctx.get_help())
         return result

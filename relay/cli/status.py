@@ -12,6 +12,7 @@ from relay import __version__
 from relay.cli import asking, configured
 from relay.cli.asking import Answer, Deadline, NoAnswer, NotHttp
 from relay.cli.options import config_option, echo_json, json_option
+from relay.cli.printable import printable
 from relay.cli.refused import Refused, Unreachable
 from relay.config.addresses import Listen
 
@@ -93,7 +94,7 @@ def _reasons(peer: Listen, deadline: Deadline) -> tuple[str, ...]:
         return ()
     reasons = document.get("reasons") if isinstance(document, dict) else None
     if isinstance(reasons, list) and reasons:
-        return tuple(_printable(str(reason)) for reason in reasons)
+        return tuple(printable(str(reason)) for reason in reasons)
     return (f"GET /health/ready: {_quoted(ready)}",)
 
 
@@ -101,7 +102,7 @@ def _loaded_at(peer: Listen, deadline: Deadline) -> str | None:
     """Every model is as old as the configuration; without a credential we may not be told."""
     with contextlib.suppress(NoAnswer, NotHttp, LookupError, TypeError):
         models: Any = _json(asking.get(peer, "/v1/models?limit=1", deadline))
-        return _printable(str(models["data"][0]["created_at"]))
+        return printable(str(models["data"][0]["created_at"]))
     return None
 
 
@@ -142,10 +143,5 @@ def _json(answer: Answer) -> Any:
 
 def _quoted(answer: Answer) -> str:
     text = answer.body[: 4 * _QUOTED].decode("utf-8", "replace")
-    kind = _printable(answer.headers.get("content-type", "no content type"))
-    return f"HTTP {answer.status}, {kind}: {_printable(text)[:_QUOTED]!r}"
-
-
-def _printable(text: str) -> str:
-    """What a stranger sent, without what would steer a terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)[:500]
+    kind = printable(answer.headers.get("content-type", "no content type"))
+    return f"HTTP {answer.status}, {kind}: {printable(text)[:_QUOTED]!r}"

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from relay.cli import cc_relay
+from relay.cli.lazy import LazyGroup
 from tests.docs.markdown import DOCUMENTS, ROOT, blocks, named, spans
 
 _PROGRAM: Final = re.compile(r"(?:flask |\S*/)?cc-relay(?= |$)")
@@ -107,6 +108,8 @@ def _leaves(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
     if not isinstance(command, click.Group):
         yield " ".join(path)
         return
+    if isinstance(command, LazyGroup) and command.is_command:
+        yield " ".join(path)
     context = click.Context(command)
     for name in command.list_commands(context):
         inner = command.get_command(context, name)
