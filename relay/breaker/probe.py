@@ -29,6 +29,8 @@ SEND_S: Final = 5.0
 _PLACE_S: Final = 2 * SEND_S
 # `close` waits so long for a probe that runs; it ends by itself.
 _CLOSE_S: Final = 1.0
+# How soon a reload with another interval is noticed.
+_LOOK_S: Final = 1.0
 _FAILED: Final = 500
 
 Send = Callable[[str], int | None]
@@ -103,13 +105,21 @@ class Prober:
                 self._store.let_go(name, token)
 
     def _run(self) -> None:
-        while not self._closing.wait(self._pause_s()):
+        while self._paused():
             try:
                 self.round()
             except StoreAway:
                 log.debug("no probes while the store is away")
             except Exception:  # a probe that fails in a new way must not be the last one
                 log.exception("probing failed")
+
+    def _paused(self) -> bool:
+        """Wait until the next round, however often the interval changes; False: closed."""
+        began = self._clock.monotonic()
+        while (left_s := began + self._pause_s() - self._clock.monotonic()) > 0:
+            if self._closing.wait(min(left_s, _LOOK_S)):
+                return False
+        return not self._closing.is_set()
 
     def _pause_s(self) -> float:
         health, _ = self._current()

@@ -54,7 +54,8 @@ class Account:
         self.began = self._lasting.clock.monotonic()
         """When it was opened, in seconds."""
         self._load = self._loaded()
-        self._closed = False
+        self.is_closed = False
+        """Nothing more can be learned from it."""
         self._id = lease.id if lease else upstream.name
         self._lasting.running.begin(self._id)
         keeper = self._lasting.keeper
@@ -101,14 +102,14 @@ class Account:
 
     def failed(self, verdict: Verdict, reason: str, headers: Headers = ()) -> None:
         """It did not become the client's answer, or was judged without being looked into."""
-        if self._closed:
+        if self.is_closed:
             return
         self._judge_key(verdict, headers)
         self._close(_used_by(verdict), verdict.counts, reason)
 
     def ended(self, verdict: Verdict, reason: str, usage: Usage) -> None:
         """A body that was committed has ended; `verdict` judges its end."""
-        if self._closed:
+        if self.is_closed:
             return
         if usage.output_tokens:
             self._lasting.outputs.seen(self.upstream.name, self._model, usage.output_tokens)
@@ -136,11 +137,11 @@ class Account:
 
         Without `sent` the upstream never had it.
         """
-        if not self._closed:
+        if not self.is_closed:
             self._close(None if sent else NOTHING, Counts.NEUTRAL, "")
 
     def _close(self, used: Amounts | None, counts: Counts, reason: str) -> None:
-        self._closed = True
+        self.is_closed = True
         self._lasting.running.finish(self._id)
         keeper = self._lasting.keeper
         if self._load is not None:

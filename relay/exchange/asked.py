@@ -1,13 +1,12 @@
 """What else is asked: facts of a request that only some configurations need, read when they do."""
 
-import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
 from relay.exchange import signatures
 from relay.exchange.inbound import COUNT_TOKENS, MESSAGES, Inbound
-from relay.messages.estimate import BYTES_PER_TOKEN, estimate
+from relay.messages.estimate import estimate
 from relay.messages.thinking import digests
 from relay.routing.affinity import Issuer
 from relay.routing.session import is_sub_agent, session_id
@@ -15,7 +14,6 @@ from relay.routing.traits import Traits
 from relay.state.store import Store
 
 _MOST_DIGITS: Final = 15
-_SMALL_BYTES: Final = 2048
 _THINKS: Final = b'thinking"'  # ends both types of block
 
 
@@ -60,11 +58,7 @@ class Asked:
     @cached_property
     def input_tokens(self) -> int:
         """About how many input tokens it has, cached ones included."""
-        body = self._inbound.body
-        if len(body) < _SMALL_BYTES and b'"source"' not in body:
-            # Nothing but text, and too little of it for the braces to matter.
-            return math.ceil(len(body) / BYTES_PER_TOKEN)
-        return estimate(body)
+        return estimate(self._inbound.body)
 
     @cached_property
     def max_tokens(self) -> int | None:

@@ -4,7 +4,6 @@ From here on no other upstream is asked: the body owns the response, the account
 exchange (architecture, decision 2).
 """
 
-from functools import partial
 from typing import Final, Literal
 
 from relay.breaker import classify
@@ -86,6 +85,12 @@ class Committing:
         learning = Learning(exchange, self._asked, account)
         is_message = status in _OK and exchange.inbound.path == MESSAGES
 
+        def account_for_all() -> None:
+            """Before the client has it all: its next request may come at once, to any worker."""
+            if is_message:
+                learning.ended(committed.watch)
+            self._account_for(status, Ending.COMPLETE, committed.watch.usage, committed.watch)
+
         def settle(ending: Ending, usage: Usage) -> None:
             self._account_for(status, ending, usage, committed.watch)
             exchange.settlement.end(status, ending.name.lower(), usage)
@@ -98,13 +103,16 @@ class Committing:
             presence=exchange.presence,
             outlet=exchange.outlet if committed.watch.events else None,
             on_close=settle,
-            on_whole=partial(learning.ended, committed.watch) if is_message else None,
+            on_whole=account_for_all,
         )
         exchange.settlement.owes(body.close)
         return Reply(status, headers, body)
 
     def _account_for(self, status: int, ending: Ending, usage: Usage, watch: Watch) -> None:
-        account, judging = self._account, Judging(self._exchange.means, self._account)
+        account = self._account
+        if account.is_closed:
+            return
+        judging = Judging(self._exchange.means, account)
         late = self._source.refused if isinstance(self._source, LateResponse) else None
         if late is not None and late.response.status not in _OK:
             response = late.response

@@ -75,3 +75,13 @@ def test_a_good_probe_makes_it_half_open_and_a_bad_one_nothing(probing: Fleet) -
 def _served_by(fleet: Fleet, letter: str) -> Response | None:
     answer = fleet.post()
     return answer if answer.header("x-cc-relay-provider") == fleet.name(letter) else None
+
+
+def test_the_interval_of_probes_is_live(fleet: Fleet) -> None:
+    health = {"health_check": {"enabled": True, "interval_ms": 200}}
+    fleet.put(fleet.entry("A"), breaker={"failure_threshold": 1}, health=health)
+    fleet["A"].answers_with(says_error(500, "api_error"))
+
+    assert fleet.post().status == 500
+
+    until("a probe", lambda: len(fleet["A"].requests) > 1, 4)
