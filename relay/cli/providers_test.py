@@ -32,7 +32,8 @@ def providers_test(ctx: click.Context, *, names: tuple[str, ...], as_json: bool)
     config = configured.loaded(configured.found())
     _check(names, config)
     hub = gevent.get_hub()  # which the requests wait in, and which would print Ctrl-C as a fault
-    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
+    if KeyboardInterrupt not in hub.NOT_ERROR:
+        hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
     as_json = as_json or bool(ctx.parent and ctx.parent.params.get("as_json"))
     with shared_state.looked_at(config) as shared:
         if shared.is_away:

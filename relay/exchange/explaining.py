@@ -81,7 +81,8 @@ def explain(exchange: Exchange) -> Explanation:
         route = Routing(exchange, asked, standing, peek=True).route()
     except RelayError as error:
         return replace(found, excluded=_out(exchange, standing), error=_told(error))
-    steps, resting = _Stepping(exchange, asked, standing, route).steps()
+    stepping = _Stepping(exchange, asked, standing, route)
+    steps, resting = stepping.steps()
     return replace(
         found,
         model=route.model,
@@ -92,7 +93,7 @@ def explain(exchange: Exchange) -> Explanation:
             (each.upstream.name, _excluded(each.upstream, each.reason, standing))
             for each in route.excluded
         ),
-        error=_told(resting) if resting else "",
+        error=f"{_told(resting)}{stepping.waits}" if resting else "",
     )
 
 
@@ -117,6 +118,7 @@ class _Stepping:
         self._shown_to = ""
         self._waits_s: list[float] = []
         self._aside: dict[int, str] = {}
+        self._is_taken = False
 
     def steps(self) -> tuple[list[Step], KeysResting | None]:
         """The steps; and what the client would be told if there is nobody who could serve."""
@@ -129,6 +131,14 @@ class _Stepping:
         if self._aside:
             return steps, None
         return steps, KeysResting(min(self._waits_s, default=_SOON_S))
+
+    @property
+    def waits(self) -> str:
+        """What comes before that answer, as `Claiming.is_worth_waiting` has it."""
+        queue_s = self._exchange.means.config.routing.queue_ms / 1000
+        if queue_s and (self._is_taken or min(self._waits_s, default=math.inf) <= queue_s):
+            return f", unless there is room within {queue_s:g} s (routing.queue_ms)"
+        return ""
 
     def _step(self, place: int, upstream: Upstream) -> Step:
         exchange, model = self._exchange, self._route.model
@@ -180,6 +190,7 @@ class _Stepping:
         """What is left of keys of which none is usable: a wait, and perhaps a last resort."""
         # The last resort ends the being aside, not the rest and not the lack of room.
         self._waits_s += [max(each.rests_s, each.room_s) or each.aside_s for each in states]
+        self._is_taken |= any(each.wait_s == each.room_s for each in states)
         last = [each for each in states if each.aside_s and not (each.rests_s or each.room_s)]
         if last:
             self._aside[place] = _id(upstream, min(last, key=lambda each: each.used))

@@ -66,16 +66,18 @@ def says_nothing(upstream: Upstream, member: Member | None, tried: Tried) -> boo
     return member is None and not upstream.basic and tried.status in _UNPROVEN
 
 
-def tried(means: Means, upstream: Upstream, member: Member | None) -> Tried:
-    """Ask, and judge the answer as that of any request would be, within `LIMIT_S`."""
+def tried(
+    means: Means, upstream: Upstream, member: Member | None, limit_s: float = LIMIT_S
+) -> Tried:
+    """Ask, and judge the answer as that of any request would be; all of it within `limit_s`."""
     model = _model(upstream)
     if not model:
         return Tried("", None, 0.0, "no model to ask for: list one in its models")
     lease = _leased(means, upstream, member) if member else None
     clock = means.lasting.clock
     began, used = clock.monotonic(), NOTHING
-    status, reason, sent = None, f"no answer within {LIMIT_S:g} s", model
-    limit = gevent.Timeout(LIMIT_S)
+    status, reason, sent = None, f"no answer within {limit_s:g} s", model
+    limit = gevent.Timeout(limit_s)
     try:
         with limit:
             out = outbound(_greeting(model), upstream, Credential(lease), model)

@@ -132,6 +132,22 @@ def test_no_room_anywhere_is_the_local_429(run: Run, config: Path) -> None:
     assert steps(document, "provider", "key", "can_serve") == [("A", "", False)]
     assert document["error"].startswith("429 rate_limit_error: every key")
     assert run("route", "explain").exit_code == 1
+    assert "queue_ms" not in document["error"]
+
+
+def test_where_a_request_would_wait_in_line_first_it_is_said(run: Run, config: Path) -> None:
+    ours = provider("A", NOWHERE, keys=[{"key": "k", "rpm_limit": 1}])
+    write(config, ours, routing={"queue_ms": 5000})
+    with kept(config) as relay:
+        upstream(relay, "A").pool.lease(keys(relay, "A"), A_REQUEST)
+
+    error = explained(run)["error"]
+
+    assert error.endswith(" s), unless there is room within 5 s (routing.queue_ms)")
+    write(config, entry("B"), routing={"queue_ms": 5000})
+    with kept(config) as relay:
+        upstream(relay, "B").pool.rest(0, 100)
+    assert "queue_ms" not in explained(run)["error"]
 
 
 def test_a_key_that_is_set_aside_is_the_last_resort(run: Run, config: Path) -> None:

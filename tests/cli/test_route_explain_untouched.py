@@ -91,16 +91,17 @@ def test_a_relay_that_keeps_to_itself_what_it_knows_is_said(run: Run, config: Pa
     assert "state.url is memory:" in run("route", "explain").stdout
 
 
-def test_a_store_that_is_no_folder_of_ours_is_said(run: Run, config: Path, home: Path) -> None:
-    write(config, entry("A"), state={"url": f"lmdb:{home}/other"})
-    (home / "other" / "shared" / "data.mdb").mkdir(parents=True)
-    (home / "other" / "shared").chmod(0o500)
+def test_a_store_that_cannot_be_opened_is_said(run: Run, config: Path, home: Path) -> None:
+    write(config, entry("A"))
+    with kept(config) as relay:
+        upstream(relay, "A").pool.rest(0, 100)
+    (home / STORE / "opening").unlink()
+    (home / STORE / "opening").mkdir()
 
-    result = run("route", "explain", "--json")
+    document = explained(run)
 
-    assert result.exit_code == 0
-    assert json.loads(result.stdout)["steps"][0]["can_serve"] is True
-    (home / "other" / "shared").chmod(0o700)
+    assert document["state_fault"].startswith("the store of state.url does not answer: ")
+    assert steps(document, "key") == [("A/0",)]
 
 
 @pytest.mark.skipif(IS_LEFT_OUT, reason=LEFT_OUT)
