@@ -5,6 +5,7 @@ from typing import Any
 import gevent
 import pytest
 
+from relay.errors import ClientLeft
 from relay.messages.events import PING
 from tests.exchange.conftest import Beside, Drive, Lines
 from tests.exchange.driving import Driven, Served, close, quick, read
@@ -26,9 +27,13 @@ def driven(drive: Drive, a: Upstream) -> Driven:
     return held(drive, a)
 
 
-def held(drive: Drive, a: Upstream, queue_ms: int = 5000, **limits: Any) -> Driven:
-    settings = queueing(limited(a, **limits), queue_ms=queue_ms)
-    return drive(settings, lambda each: quick(each, first_event_ms=50, ping_interval_ms=50))
+def held(
+    drive: Drive, a: Upstream, *, queue_ms: int = 5000, ping_interval_ms: int = 50, **limits: Any
+) -> Driven:
+    return drive(
+        queueing(limited(a, **limits), queue_ms=queue_ms),
+        lambda each: quick(each, first_event_ms=50, ping_interval_ms=ping_interval_ms),
+    )
 
 
 def after_pings(served: Served) -> bytes:
@@ -67,6 +72,19 @@ def test_a_stream_that_waits_is_begun_and_pinged_and_then_served(
     assert ended["input_tokens"] == messages.USAGE["input_tokens"]
     assert ended["first_byte_ms"] < 200
     assert driven.in_flight("A", "k1") == driven.lasting.running.count == 0
+
+
+def test_the_first_ping_comes_at_once(drive: Drive, a: Upstream) -> None:
+    driven = held(drive, a, ping_interval_ms=1000)
+    rest(driven, 4.0)
+    reply = driven.begin(STREAM_MSG)
+    began = driven.clock.monotonic()
+
+    first = next(iter(reply.body))
+
+    assert first == PING
+    assert driven.clock.monotonic() - began < 0.5
+    close(reply)
 
 
 def test_it_goes_on_to_be_pinged_while_the_upstream_is_silent(driven: Driven, a: Upstream) -> None:
@@ -126,6 +144,7 @@ def test_an_answer_that_is_no_stream_becomes_an_error_event(
     assert failure(served)[0] == error_type
     assert b"message_stop" not in served.content
     assert [(each["status"], each["outcome"]) for each in lines.ended] == [(200, "refused")]
+    assert lines.of("a fault of ours") == []
     assert driven.in_flight("A", "k1") == driven.lasting.running.count == 0
     assert capfd.readouterr().err == ""
 
@@ -187,20 +206,23 @@ def test_a_client_that_leaves_gives_the_place_to_the_next(
 
 
 def test_a_client_that_leaves_while_it_is_served_cancels_the_call(
-    driven: Driven, a: Upstream, lines: Lines, beside: Beside, client: Client
+    driven: Driven, a: Upstream, lines: Lines, client: Client
 ) -> None:
     rest(driven, 0.2)
     a.says(says_nothing("open"))
-    leaver = beside(driven).ask(STREAM_MSG, presence=client.presence)
-    request = None
-    while request is None:
-        gevent.sleep(0.02)
-        request = next(iter(a.requests), None)
+    reply = driven.begin(STREAM_MSG, presence=client.presence)
 
-    client.leaves_soon()
-    outcome(leaver)
+    def leave() -> None:
+        while not a.requests:
+            gevent.sleep(0.02)
+        client.leaves_soon()
 
-    until("the upstream call is cancelled", request.closed.is_set, 1.0)
+    gevent.spawn(leave)
+    with pytest.raises(ClientLeft):
+        list(reply.body)
+    close(reply)
+
+    until("the upstream call is cancelled", a.only().closed.is_set, 1.0)
     assert [each["outcome"] for each in lines.ended] == ["client_left"]
     assert driven.in_flight("A", "k1") == driven.lasting.running.count == 0
 

@@ -169,6 +169,25 @@ def test_who_arrives_does_not_overtake_who_waits(drive: Drive, a: Upstream, besi
     assert texts(a) == ["first", "second"]
 
 
+def test_a_conversation_is_served_before_its_sub_agents_that_came_first(
+    drive: Drive, a: Upstream, beside: Beside
+) -> None:
+    driven = drive(queueing(limited(a, rpm_limit=1)))
+    driven.ask(asks("first"))
+    driven.clock.ahead_s += 50
+    waiting = beside(driven)
+    session = {"x-claude-code-session-id": "s"}
+    waiting.ask(asks("sub-agent"), {**session, "x-claude-code-agent-id": "a"})
+    in_line(driven, 1)
+    conversation = waiting.ask(asks("conversation"), session)
+    in_line(driven, 2)
+
+    driven.clock.ahead_s += 10.5
+
+    assert outcome(conversation).status == 200
+    assert texts(a) == ["first", "conversation"]
+
+
 def test_with_a_key_in_hand_nobody_is_waited_for(drive: Drive, a: Upstream, beside: Beside) -> None:
     driven = drive(queueing(limited(a)))
     rest(driven, 0.4)
