@@ -1,11 +1,11 @@
 """What else is asked: facts of a request that only some configurations need, read when they do."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Final
 
 from relay.exchange import signatures
 from relay.exchange.inbound import COUNT_TOKENS, MESSAGES, Inbound
+from relay.lazy import lazy
 from relay.messages.estimate import estimate
 from relay.messages.thinking import digests
 from relay.routing.affinity import Issuer
@@ -29,7 +29,7 @@ class Asked:
         is_message = inbound.path in (MESSAGES, COUNT_TOKENS)
         self._may_hold_thinking = is_message and _THINKS in inbound.body
 
-    @cached_property
+    @lazy
     def session(self) -> str:
         """The session's id, "" where the request names none."""
         return session_id(self._inbound.headers, self._inbound.members)
@@ -44,7 +44,7 @@ class Asked:
         """What tells the thinking blocks of the history from others, in its order."""
         return self._digests if self._may_hold_thinking else ()
 
-    @cached_property
+    @lazy
     def _digests(self) -> tuple[bytes, ...]:
         members = self._inbound.members
         return digests(members) if members else ()
@@ -55,18 +55,18 @@ class Asked:
             self._issuers = signatures.issuers(store, self.thinking) if self.thinking else {}
         return self._issuers
 
-    @cached_property
+    @lazy
     def input_tokens(self) -> int:
         """About how many input tokens it has, cached ones included."""
         return estimate(self._inbound.body)
 
-    @cached_property
+    @lazy
     def max_tokens(self) -> int | None:
         """How many output tokens it allows; None where it does not say."""
         raw = self._inbound.members.get("max_tokens") if self._inbound.members else None
         return int(raw) if raw and raw.isdigit() and len(raw) <= _MOST_DIGITS else None
 
-    @cached_property
+    @lazy
     def traits(self) -> Traits:
         """What scenarios look at."""
         return Traits(

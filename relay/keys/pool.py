@@ -177,7 +177,7 @@ class KeyPool:
         by_room = self._strategy == "least_loaded"
         for peers in self._in_order(usable, preferred):
             choices = [self._claims(standing, member, amounts) for member in peers]
-            found = self._store.take(choices, by_room=by_room)
+            found = self._store.take(choices, by_room=by_room and len(choices) > 1)
             if not isinstance(found, Full):
                 return Lease(self._store, peers[found.choice], self._provider, found)
             wait_s = min(wait_s, found.wait_s)
@@ -187,7 +187,7 @@ class KeyPool:
         self, usable: Sequence[Member], preferred: bytes, *, step: int = 1
     ) -> Iterator[Sequence[Member]]:
         """Groups of keys: the highest priority first, each group as the strategy has it."""
-        wanted = [member for member in usable if member.digest == preferred]
+        wanted = preferred and [member for member in usable if member.digest == preferred]
         if wanted:
             yield wanted
         if self._one_priority and usable:

@@ -6,11 +6,11 @@ for the word, then, if it is there, for the blocks.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 from typing import Final
 
 import msgspec
 
+from relay.lazy import lazy
 from relay.messages.edit import Members
 from relay.messages.lenient import decoded
 from relay.routing.session import is_sub_agent
@@ -61,25 +61,25 @@ class Traits:
         self._members = members
         self._estimated_tokens = estimated_tokens
 
-    @cached_property
+    @lazy
     def agent(self) -> str:
         """`main` or `sub`."""
         return "sub" if is_sub_agent(self.headers) else "main"
 
-    @cached_property
+    @lazy
     def thinking(self) -> bool:
         """Whether thinking is asked for."""
         found = decoded(_TYPE, self._raw("thinking"))
         return found is not None and found.type in _THINKING
 
-    @cached_property
+    @lazy
     def tool_types(self) -> frozenset[str]:
         """The types of tools that state one: `web_search_20250305`, `custom`."""
         return frozenset(
             tool.type for tool in decoded(_TOOLS, self._raw("tools")) or () if tool.type
         )
 
-    @cached_property
+    @lazy
     def images(self) -> bool:
         """Whether a user message holds an image, also inside a tool result."""
         raw = self._raw("messages")
@@ -89,7 +89,7 @@ class Traits:
             if message.role == "user"
         )
 
-    @cached_property
+    @lazy
     def input_tokens(self) -> int:
         """About how many tokens the input has."""
         return self._estimated_tokens()
