@@ -96,7 +96,7 @@ class KeysResting(RelayError):
     type = "rate_limit_error"
 
     def __init__(self, retry_after_s: float) -> None:
-        super().__init__("every key that could serve this request is resting")
+        super().__init__("every key that could serve this request rests or is at its limit")
         self.retry_after_s = retry_after_s
 
 

@@ -56,6 +56,13 @@ def settings() -> dict[str, object]:
     return of(config)
 
 
+def _workers(config: Config) -> int:
+    """As many as there are processors, unless what they know cannot be shared."""
+    if config.state.url.matches("memory:"):
+        return 1
+    return min(os.cpu_count() or 1, _MAX_WORKERS)
+
+
 def _refuse(refused: ConfigRefused) -> NoReturn:
     for fault in refused.faults:
         print(fault, file=sys.stderr)  # noqa: T201  there is no log yet
@@ -66,7 +73,7 @@ def of(config: Config) -> dict[str, object]:
     """The settings for one configuration."""
     return {
         "bind": [config.server.listen],
-        "workers": config.server.workers or min(os.cpu_count() or 1, _MAX_WORKERS),
+        "workers": config.server.workers or _workers(config),
         "worker_class": "gevent",
         "worker_connections": _CONNECTIONS,
         "backlog": 2048,

@@ -30,6 +30,7 @@ PENDING: Final[Mapping[str, tuple[object, ...]]] = {
     "ledger.*": (),
     "clients.*": (),
     "pricing*": (),
+    "scenarios[].when.client": (),
 }
 
 
@@ -58,7 +59,7 @@ def _given(
             continue
         inner: type[Section] | None = getattr(setting, "section", None)
         value = values[name]
-        if inner is None or (isinstance(value, list) and name in {"pricing", "scenarios"}):
+        if inner is None or (isinstance(value, list) and name == "pricing"):
             yield (*place, name), value, setting
         elif isinstance(value, list):
             for index, entry in enumerate(value):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay.config.json_schema import json_schema
-from relay.config.pending import pending_pattern
+from relay.config.pending import PENDING, pending_pattern
 from relay.config.schema.collections import Part, Parts
 from relay.config.schema.file import FileSection
 from relay.config.schema.section import Section, described
@@ -122,7 +122,8 @@ def _tables(section: type[Section], place: str) -> Iterator[str]:
 
 
 def _row(name: str, setting: Setting[Any], place: str) -> str:
-    doc = setting.doc + (" (*not yet*)" if pending_pattern(place) else "")
+    pattern = pending_pattern(place)
+    doc = setting.doc + (" (*not yet*)" if pattern and not PENDING[pattern] else "")
     cells = (f"`{name}`", setting.kind, _default(setting), doc, setting.refusals() or "-")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

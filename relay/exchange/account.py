@@ -48,7 +48,8 @@ class Account:
         self._exchange = exchange
         self._permit = permit
         self._lasting = exchange.means.lasting
-        self._model = ""
+        self.model = ""
+        """As it is sent."""
         lease = credential.lease
         self._lease = lease
         self.began = self._lasting.clock.monotonic()
@@ -86,7 +87,7 @@ class Account:
 
     def sends(self, model: str) -> None:
         """The model's name as it is sent."""
-        self._model = model
+        self.model = model
 
     def answered(self, headers: Headers) -> None:
         """What every answer teaches, whatever becomes of it."""
@@ -112,7 +113,7 @@ class Account:
         if self.is_closed:
             return
         if usage.output_tokens:
-            self._lasting.outputs.seen(self.upstream.name, self._model, usage.output_tokens)
+            self._lasting.outputs.seen(self.upstream.name, self.model, usage.output_tokens)
         self._judge_key(verdict)
         self._close(self._used(usage), verdict.counts, reason)
 

@@ -51,7 +51,7 @@ class Learning:
             sessions.used(self._store, self._asked.session, watch.usage)
 
     def _took(self, seconds: float) -> None:
-        name = latency_name(self._account.upstream.name, self._exchange.model)
+        name = latency_name(self._account.upstream.name, self._account.model)
         (record,) = self._store.recall([name])
         changed = latency.updated(record, seconds, self._store.now())
         self._store.remember({name: changed}, _LATENCY_S)

@@ -16,6 +16,7 @@ from relay.routing import latency, strategies
 from relay.routing.by_model import model_based
 from relay.routing.candidate import Candidate, set_id
 from relay.routing.deck import shuffle
+from relay.routing.rename import renamed
 from relay.routing.rendezvous import cache_affinity
 from relay.routing.smooth import weighted_round_robin
 from relay.routing.strategies import Load
@@ -32,8 +33,10 @@ Candidates = Sequence[Candidate]
 class Ordering:
     """Orders the candidates of one exchange."""
 
-    def __init__(self, exchange: Exchange, asked: Asked, standing: Standing) -> None:
+    def __init__(self, exchange: Exchange, asked: Asked, standing: Standing, model: str) -> None:
+        """`model`: as it is asked for, or as a scenario has it."""
         self._exchange = exchange
+        self._model = model
         self._asked = asked
         self._standing = standing
         self._config = exchange.means.config.routing
@@ -82,7 +85,11 @@ class Ordering:
         )
 
     def _latency_based(self, candidates: Candidates) -> list[Candidate]:
-        names = [latency_name(each.name, self._exchange.model) for each in candidates]
+        mappings = {each.name: each.config.model_mapping for each in self._exchange.means.upstreams}
+        names = [
+            latency_name(each.name, renamed(self._model, mappings[each.name]))
+            for each in candidates
+        ]
         latencies = {
             candidate.name: latency.value(record, self._standing.now)
             for candidate, record in zip(candidates, self._store.recall(names), strict=True)
@@ -116,5 +123,5 @@ def load_name(provider: str) -> str:
 
 
 def latency_name(provider: str, model: str) -> str:
-    """The fact of how soon a provider's model answers."""
+    """The fact of how soon a provider's model answers; by the name it is sent."""
     return f"latency/{provider}/{model[:_LONGEST_MODEL]}"

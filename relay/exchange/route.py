@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from relay.breaker.transitions import State
+from relay.config.scenario import ScenarioConfig
 from relay.errors import AllUnhealthy, Forbidden, NoUpstreamConfigured
 from relay.exchange.asked import Asked
 from relay.exchange.exchange import Exchange
@@ -73,13 +74,13 @@ class Routing:
             scenario = scenarios.chosen(self._means.config.scenarios, self._asked.traits)
         if scenario:
             model = scenario.use.model or model
-            usable = self._narrowed(usable, scenario.use.providers)
+            usable = self._narrowed(usable, scenario)
         selectable = self._selectable(usable)
         if not selectable:
             raise AllUnhealthy(self._opens_s(usable))
         by_name = {upstream.name: upstream for upstream in selectable}
         candidates = [upstream.candidate for upstream in selectable]
-        ordering = Ordering(self._exchange, self._asked, self._standing)
+        ordering = Ordering(self._exchange, self._asked, self._standing, model)
         if self._config.strategy == "model_based":  # which is a filter, too
             candidates = self._kept(candidates, ordering.order(candidates))
             if not candidates:
@@ -118,11 +119,10 @@ class Routing:
             raise Forbidden("this client may use none of the configured providers")
         return usable
 
-    def _narrowed(self, usable: list[Upstream], names: Sequence[str]) -> list[Upstream]:
-        if not names:
-            return usable
+    def _narrowed(self, usable: list[Upstream], scenario: ScenarioConfig) -> list[Upstream]:
         by_name = {upstream.name: upstream for upstream in usable}
-        kept = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
+        kept = [by_name[name] for name in scenarios.narrowed(list(by_name), scenario)]
+        names = scenario.use.providers
         if not kept:
             self._say_why_nobody(names)
         for upstream in usable:

@@ -31,7 +31,6 @@ def remember(
 ) -> None:
     """These blocks have just been issued by this provider, of this family."""
     digests = digests[-config.max_entries :]
-    digests = digests[-config.max_entries :]
     first = store.count(_RING, len(digests))
     slots = [f"slot/{(first + place) % config.max_entries}" for place in range(len(digests))]
     gone = [digest for digest in store.recall(slots) if digest and digest not in digests]

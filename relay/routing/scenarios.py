@@ -8,7 +8,6 @@ A rule without conditions holds for every request. No rule touches the prompt.
 from collections.abc import Sequence
 
 from relay.config.scenario import ScenarioConfig, WhenConfig
-from relay.routing.candidate import Candidate
 from relay.routing.pattern import any_fits, fits
 from relay.routing.traits import Traits
 
@@ -18,16 +17,15 @@ def chosen(scenarios: Sequence[ScenarioConfig], traits: Traits) -> ScenarioConfi
     return next((scenario for scenario in scenarios if holds(scenario.when, traits)), None)
 
 
-def narrowed(candidates: Sequence[Candidate], scenario: ScenarioConfig | None) -> list[Candidate]:
-    """Those of the rule's providers that are candidates, in the rule's order.
+def narrowed(names: Sequence[str], scenario: ScenarioConfig | None) -> list[str]:
+    """Of these candidates the rule's providers, in the rule's order, each once.
 
     All of them where no rule holds or the rule names no providers.
     """
     if scenario is None or not scenario.use.providers:
-        return list(candidates)
-    by_name = {candidate.name: candidate for candidate in candidates}
+        return list(names)
     # `dict.fromkeys`: a name that stands twice is one candidate.
-    return [by_name[name] for name in dict.fromkeys(scenario.use.providers) if name in by_name]
+    return [name for name in dict.fromkeys(scenario.use.providers) if name in names]
 
 
 def holds(when: WhenConfig, traits: Traits) -> bool:
