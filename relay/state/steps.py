@@ -158,12 +158,12 @@ class Steps:
 
     def count(self, name: str, step: int = 1, within: str = "") -> int:
         """As `Store.count`."""
-        with self.begin(write=True) as table:
+        with self.begin(write=bool(step)) as table:
             record = table.get("c:" + name) or b""
             inside = _digest(within)
             found: int = _COUNTER.unpack_from(record)[0] if record else 0
             before = found if record[_COUNTER.size :] == inside else 0
-            if step or record[_COUNTER.size :] != inside:
+            if step:
                 table.put("c:" + name, _COUNTER.pack(before + step) + inside, _LONG_S)
         return before
 

@@ -154,7 +154,8 @@ class Store(Protocol):
     def count(self, name: str, step: int = 1, within: str = "") -> int:
         """Add to a counter, from 0; what it said before.
 
-        It begins anew when `within` is not what it was the last time.
+        It begins anew when `within` is not what it was the last time. A step of 0 only looks: what
+        it would begin with, and nothing is changed.
         """
         ...
 

@@ -73,6 +73,21 @@ def test_it_says_whose_turn_it_is_and_leaves_it_so(run: Run, config: Path) -> No
         assert steps(document, "key") == [("B/1",), ("C/0",), ("A/0",)]
 
 
+@pytest.mark.parametrize("strategy", ["weighted_round_robin", "shuffle"])
+def test_a_turn_among_others_stays_where_it_is(
+    run: Run, config: Path, home: Path, strategy: str
+) -> None:
+    ours = [entry(name) for name in "ABC"]
+    write(config, *ours, routing={"strategy": strategy})
+    with kept(config) as relay:
+        relay.means.lasting.store.count(f"strategy/{strategy}", 4, "other providers than these")
+    before = records(home / STORE)
+
+    assert len(explained(run)["steps"]) == 3
+
+    assert records(home / STORE) == before
+
+
 def test_without_a_store_no_folder_is_made(run: Run, config: Path, home: Path) -> None:
     assert config.exists()
 

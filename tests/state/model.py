@@ -142,7 +142,8 @@ class Model:
     def count(self, name: str, step: int, within: str) -> int:
         number, inside = self.counters[name]
         before = number if inside == within else 0
-        self.counters[name] = before + step, within
+        if step:
+            self.counters[name] = before + step, within
         return before
 
     def recall(self, name: str) -> bytes | None:
