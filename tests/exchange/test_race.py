@@ -454,10 +454,14 @@ def test_the_loser_is_ended_before_the_winner_has_made_its_reply(pair: Pair) -> 
     assert pair.open == {"B"}
 
 
-def test_a_second_that_never_began_gives_its_key_back(pair: Pair) -> None:
+def test_after_the_first_is_committed_nobody_else_is_begun(pair: Pair) -> None:
+    begun: list[Account] = []
+
     def run(account: Account) -> Reply:
-        gevent.sleep(0.03)
+        begun.append(account)
+        gevent.sleep(0.04)
         pair.race.won(account)
+        gevent.sleep(0.1)
         return WON
 
     def second() -> Account:
@@ -465,7 +469,24 @@ def test_a_second_that_never_began_gives_its_key_back(pair: Pair) -> None:
         return pair.second
 
     assert pair.race.run(run, pair.first, second) is WON
+    assert begun == [pair.first]
     assert pair.open == {"A"}
+
+
+def test_while_the_first_is_being_committed_nobody_else_is_looked_for(pair: Pair) -> None:
+    looked_for: list[Account] = []
+
+    def run(account: Account) -> Reply:
+        pair.race.won(account)
+        gevent.sleep(0.1)
+        return WON
+
+    def second() -> Account:
+        looked_for.append(pair.second)
+        return pair.second
+
+    assert pair.race.run(run, pair.first, second) is WON
+    assert looked_for == []
 
 
 def test_a_loser_that_is_ended_before_it_began_gives_its_key_back(pair: Pair) -> None:
