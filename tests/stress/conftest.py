@@ -43,7 +43,7 @@ class Seed:
 
 
 class StartRelay(Protocol):
-    """Start a relay that lives as long as the test."""
+    """Start a relay that lives as long as the tests of the module."""
 
     def __call__(self, config: Mapping[str, Any], *, workers: int = 2) -> Relay: ...
 
@@ -67,14 +67,21 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[[str], No
     return lambda text: record_property("figure", text)
 
 
-@pytest.fixture
-def upstreams() -> Iterator[list[Upstream]]:
-    """Three providers."""
+@pytest.fixture(scope="module")
+def _upstreams() -> Iterator[list[Upstream]]:
     with ExitStack() as stack:
         yield [stack.enter_context(Upstream()) for _ in range(3)]
 
 
 @pytest.fixture
+def upstreams(_upstreams: list[Upstream]) -> list[Upstream]:
+    """Three providers that have been sent nothing yet."""
+    for upstream in _upstreams:
+        upstream.forget()
+    return _upstreams
+
+
+@pytest.fixture(scope="module")
 def start_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRelay]:
     """Start relays; all are ended at once."""
     started: list[Relay] = []

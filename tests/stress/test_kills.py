@@ -1,146 +1,34 @@
-"""Workers are killed at random moments: nobody else notices, nothing is lost (checks 12, 24, 26).
+"""Workers are killed at random moments: nobody else notices, nothing stays (checks 12, 24, 26)."""
 
-The relay asks provider `c` first, whose breaker opens and half-opens all the time, and then `a`,
-whose two keys have nothing but their exchanges in flight to tell them apart.
-"""
-
-import os
 import random
-import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.scripted import messages, processes
-from tests.scripted.answers import Answer, says_error, says_message, streams
+from tests.scripted import processes
+from tests.scripted.answers import says_message
 from tests.scripted.client import Connection
-from tests.scripted.config import config, provider
 from tests.scripted.recorded import Recorded
 from tests.scripted.relay import Relay
 from tests.scripted.upstream import Upstream
 from tests.scripted.waiting import until
-from tests.stress.asking import Asked, ask, body
-from tests.stress.conftest import Seed, new_seed, running, size
+from tests.stress.asking import ask, body
+from tests.stress.conftest import new_seed, running, size
+from tests.stress.stage import FOUND_WITHIN_S, PLACES, PROBES, Seen, Stage, fails
 
 pytestmark = pytest.mark.timeout(size(180, full=300))
 
 KILLS: Final = size(6, full=20)
-WORKERS: Final = 3
 CLIENTS: Final = 12
-PLACES: Final = 20
-"""`server.max_concurrent`: more than the clients need."""
-PROBES: Final = 2
-BACK_WITHIN_S: Final = 60.0
-"""After the last kill."""
-CHUNK_S: Final = 0.04
 LEAVES: Final = 5
 """Each client leaves every so many requests without the answer."""
-FOUND_WITHIN_S: Final = 1.0
 LOST: Final = 8
 LOOK_EVERY_S: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One answer of the time of the kills, and which worker gave it; 0 where that is not known."""
-
-    asked: Asked
-    worker: int
-
-
-class Providers:
-    """What the two providers answer."""
-
-    def __init__(self, seed: Seed) -> None:
-        self._seed = seed
-        self.of_c: Callable[[Recorded], Answer] = self.unsteady
-        self.hold = threading.Event()
-        self.holds = ""
-        """Exchanges of `a` with a key that begins so last until `hold` is set."""
-
-    def c(self, request: Recorded) -> Answer:
-        """What it does at this time."""
-        return self.of_c(request)
-
-    def unsteady(self, request: Recorded) -> Answer:
-        """Fails at once, or answers after a while."""
-        if self._seed.chance("c", request.header("x-request-id")).random() < 0.5:
-            return says_error(500, "api_error")
-        return says_message(before=(0.2,))
-
-    def a(self, request: Recorded) -> Answer:
-        """A stream of a second, or a message."""
-        if b'"stream"' in request.body:
-            return streams(*messages.text_stream(*"abcdefghijklmnopqrst"), pause_s=CHUNK_S)
-        key = request.header("x-api-key") or ""
-        is_held = self.holds and key.startswith(self.holds)
-        return says_message(before=(self.hold if is_held else 0.4,))
-
-
-def _fails(_: Recorded) -> Answer:
-    return says_error(500, "api_error")
-
-
-class Stage:
-    """The relay, its providers, and what was killed when."""
-
-    def __init__(self, folder: Path, seed: Seed, stack: ExitStack) -> None:
-        self.seed = seed
-        self.providers = Providers(seed)
-        stack.callback(self.providers.hold.set)
-        self.c, self.a = (stack.enter_context(Upstream()) for _ in range(2))
-        self.c.answers_with(self.providers.c)
-        self.a.answers_with(self.providers.a)
-        self.settings = _settings(self.c, self.a)
-        self.folder = folder
-        self.relay = stack.enter_context(Relay(folder, self.settings, workers=WORKERS))
-        self.killed: dict[int, float] = {}
-        """When each was."""
-        self.seen: list[Seen] = []
-        """The answers of the time of the kills."""
-
-    def kill(self, pid: int) -> None:
-        """Kill a worker and wait for the next one in its place."""
-        self.killed[pid] = time.monotonic()
-        os.kill(pid, signal.SIGKILL)
-        until(
-            "a new worker",
-            lambda: pid not in self.relay.workers and len(self.relay.workers) == WORKERS,
-        )
-
-    def had_to_break(self, one: Seen) -> bool:
-        """Whether a kill met it."""
-        if one.worker:
-            return one.worker in self.killed
-        until_s = one.asked.sent_at + one.asked.took_s
-        return any(until_s - FOUND_WITHIN_S - 1 < at < until_s for at in self.killed.values())
-
-    @property
-    def since_s(self) -> float:
-        """Time since the last kill."""
-        return time.monotonic() - max(self.killed.values())
-
-    @property
-    def left_s(self) -> float:
-        """Until everything that the killed held must be free."""
-        return max(0.1, BACK_WITHIN_S - self.since_s)
-
-
-def _settings(c: Upstream, a: Upstream) -> dict[str, Any]:
-    breaker = {"failure_threshold": 1, "open_duration_ms": 300, "half_open_probes": PROBES}
-    return config(
-        provider("c", c, keys=[{"key": "c-1", "rpm_limit": 100_000, "tpm_limit": 10_000_000}]),
-        provider("a", a, "a-1", "a-2", pooling={"strategy": "least_loaded"}),
-        server={"max_concurrent": PLACES},
-        health={"circuit_breaker": breaker, "health_check": {"enabled": False}},
-    )
 
 
 def _worker_of(relay: Relay, connection: Connection) -> int:
@@ -206,7 +94,7 @@ def _kill_with_probes(stage: Stage) -> None:
     """Kill a worker that holds all probes of `c`, and exchanges with one key of `a` alone."""
     providers, victim = stage.providers, stage.relay.workers[0]
     before_a = len(stage.a.requests)
-    providers.of_c, providers.holds = _fails, "a-1"
+    providers.of_c, providers.holds = fails, "a-1"
     connections = [stage.relay.connect(victim) for _ in range(LOST)]
     for connection in connections:
         connection.begin("POST", "/v1/messages", body())
@@ -223,7 +111,7 @@ def _kill_with_probes(stage: Stage) -> None:
     assert len(stage.c.requests) <= before_c + PROBES, "half-open lets more than its probes through"
     stage.kill(victim)
     stage.relay.hang_up()
-    providers.of_c, providers.holds = _fails, ""
+    providers.of_c, providers.holds = fails, ""
 
 
 def _serves_again(stage: Stage) -> bool:
@@ -287,15 +175,14 @@ def test_lost_probes_are_followed_by_others(stage: Stage, figure: Callable[[str]
 def test_all_places_are_there_and_no_key_counts_what_the_dead_had(
     stage: Stage, figure: Callable[[str], None]
 ) -> None:
-    stage.providers.of_c, stage.providers.holds = _fails, "a"
+    stage.providers.of_c, stage.providers.holds = fails, "a"
     until("both keys as before", lambda: _are_even(stage, figure), stage.left_s)
 
 
 def test_the_store_opens_and_was_never_away(stage: Stage) -> None:
     stage.relay.stop()
-    settings = _settings(stage.c, stage.a)
     stage.providers.of_c = lambda _: says_message()
-    with Relay(stage.folder, settings, workers=1) as again:
+    with Relay(stage.folder, stage.settings, workers=1) as again:
         assert ask(again.port, "opens", body()).is_whole
         assert "state degraded" not in again.output()
         assert "Traceback" not in again.output()

@@ -1,11 +1,13 @@
 """Limits hold in any sixty seconds, over workers and machines (behaviour 9.3; reliability 25).
 
 Three relays' worth of bursts run side by side, because each needs more than a minute: requests a
-minute over LMDB with three workers, the same over Redis with two relays, tokens a minute. The
-upstream records when what arrived.
+minute over LMDB with three workers, the same over Redis with two relays, tokens a minute. Between
+bursts now and then a worker is killed. The upstream records when what arrived.
 """
 
 import itertools
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +35,8 @@ pytestmark = pytest.mark.timeout(size(180, full=420))
 LASTS_S: Final = size(68, full=200)
 BURST_S: Final = 0.5
 CLIENTS: Final = 8
+KILLS_EVERY: Final = 25
+"""Bursts."""
 A_MINUTE: Final = 30
 TOKENS_A_MINUTE: Final = 1000
 COST: Final = 11 + 3 + 7
@@ -72,8 +76,12 @@ def _bursts(relays: Sequence[Relay], upstream: Upstream, cost: int) -> Run:
     asked: list[Asked] = []
     ports, numbers = itertools.cycle([relay.port for relay in relays]), itertools.count()
     ends = time.monotonic() + LASTS_S
-    while (began := time.monotonic()) < ends:
+    for number in itertools.count(1):
+        if (began := time.monotonic()) >= ends:
+            break
         asked += _burst(ports, numbers)
+        if number % KILLS_EVERY == 0:
+            os.kill(relays[0].workers[0], signal.SIGKILL)
         time.sleep(max(0.0, began + BURST_S - time.monotonic()))
     arrived = {r.header("x-request-id"): r.arrived_at for r in upstream.requests}
     assert len(arrived) == len(upstream.requests), "a request was sent twice"

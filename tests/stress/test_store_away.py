@@ -91,6 +91,10 @@ class Scene:
         """So many requests to each worker, in turn."""
         return [self._ask(connection) for _ in range(count) for connection in self._connections]
 
+    def said(self, text: str) -> int:
+        """How often it was logged."""
+        return self.relay.output().count(text)
+
     def exhaust(self) -> list[list[Asked]]:
         """Ask each worker until it refuses."""
         return [self._until_refused(connection) for connection in self._connections]
@@ -114,8 +118,8 @@ def _fast(scene: Scene) -> None:
 
 
 def _sluggish(scene: Scene) -> None:
-    # An exchange waits for the store twice before it is sent, and no longer than allowed in all.
-    scene.link.delay_s = 0.045
+    # An exchange waits for the store three times: before it is sent twice, and before its end.
+    scene.link.delay_s = 0.03
 
 
 _AWAY: Final[Mapping[str, tuple[Callable[[Scene], None], Callable[[Scene], None]]]] = {
@@ -131,15 +135,16 @@ def _observe(scenes: Mapping[str, Scene]) -> None:
     for name, scene in scenes.items():
         scene.use(2)
         scene.seen.before = scene.use(BEFORE)
+        said = scene.said("state degraded")  # a busy machine may have said so at the start
         _AWAY[name][0](scene)
         scene.seen.away = scene.use(WHILE_AWAY)
-        scene.seen.said_away = scene.relay.output().count("state degraded")
+        scene.seen.said_away = scene.said("state degraded") - said
     for name, scene in scenes.items():
         _AWAY[name][1](scene)
     time.sleep(BACK_WITHIN_S)
     for scene in scenes.values():
         scene.seen.after = scene.exhaust()
-        scene.seen.said_back = scene.relay.output().count("state degraded")
+        scene.seen.said_back = scene.said("state is shared again")
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +183,7 @@ def test_each_worker_counts_for_itself_and_says_so_once(seen: Mapping[str, Seen]
 
     assert served == WORKERS * WHILE_AWAY > A_MINUTE - WORKERS * BEFORE
     assert 1 <= seen[how].said_away <= WORKERS
-    assert seen[how].said_back == seen[how].said_away, "said again though it had come back"
+    assert seen[how].said_back >= seen[how].said_away, "its return was not told"
 
 
 @pytest.mark.parametrize("how", ["frozen", "refused", "slow", WRITER_STOPPED])

@@ -22,11 +22,18 @@ def wrongs(asked: Asked, sent: Mapping[str, Fault], marks: Mapping[str, str]) ->
         if not asked.is_error:
             yield "neither an answer nor an error"
         return
-    fault = sent[found[0]] if found and found[0] in sent else None
+    fault = sent[found[0]] if found and found[0] in sent else _unmarked(asked, sent)
     if (asked.header("content-type") or "").startswith("text/event-stream"):
         yield from _stream_wrongs(asked, fault)
     else:
         yield from _plain_wrongs(asked, fault)
+
+
+def _unmarked(asked: Asked, sent: Mapping[str, Fault]) -> Fault | None:
+    """Whose answer may have begun so, where no mark has come yet."""
+    body = asked.body.replace(messages.PING, b"").partition(_ERROR)[0]
+    begun = [each for each in sent.values() if _begins(each.payload, body)]
+    return begun[0] if begun else None
 
 
 def _stream_wrongs(asked: Asked, fault: Fault | None) -> Iterator[str]:
