@@ -1,5 +1,6 @@
 """Exchanges that go on beside a test, and keys that rest while they wait."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -26,6 +27,17 @@ def limited(upstream: Upstream, name: str = "A", **limits: Any) -> dict[str, Any
 def queueing(*providers: dict[str, Any], **routing: Any) -> dict[str, Any]:
     """A relay that lets exchanges wait."""
     return config(*providers, routing={"queue_ms": LONG_MS, **routing})
+
+
+def asks(text: str, model: str = "claude-x", **fields: Any) -> bytes:
+    """A request to be known by its text."""
+    said = [{"role": "user", "content": text}]
+    return json.dumps({"model": model, "max_tokens": 5, "messages": said} | fields).encode()
+
+
+def texts(upstream: Upstream) -> list[str]:
+    """What was asked, in the order it arrived."""
+    return [request.fields()["messages"][0]["content"] for request in upstream.requests]
 
 
 class Waiting:
