@@ -63,14 +63,14 @@ def test_a_stream_that_waits_is_begun_and_pinged_and_then_served(
     assert (served.status, served.header("content-type")) == (200, "text/event-stream")
     assert served.header("content-length") is None
     assert (after_pings(served), served.cut) == (WHOLE, False)
-    assert 4 <= served.content.count(PING) <= 14
+    assert 2 <= served.content.count(PING) <= 14
     (ended,) = lines.ended
     assert (ended["status"], ended["outcome"], ended["provider"], ended["key"]) == (
         *(200, "complete"),
         *("A", "A/0"),
     )
     assert ended["input_tokens"] == messages.USAGE["input_tokens"]
-    assert ended["first_byte_ms"] < 200
+    assert ended["first_byte_ms"] < 350
     assert driven.in_flight("A", "k1") == driven.lasting.running.count == 0
 
 

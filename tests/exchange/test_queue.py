@@ -8,7 +8,7 @@ from tests.exchange.waiting import asks, in_line, limited, outcome, queueing, re
 from tests.scripted.answers import says_error, says_message
 from tests.scripted.upstream import Upstream
 
-AT_ONCE_S = 0.2
+AT_ONCE_S = 0.5
 
 
 def test_a_window_that_moves_on_makes_room(drive: Drive, a: Upstream, beside: Beside) -> None:

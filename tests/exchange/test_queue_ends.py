@@ -11,7 +11,7 @@ from tests.exchange.leaving import Client
 from tests.exchange.waiting import asks, in_line, limited, outcome, queueing, rest, texts
 from tests.scripted.upstream import Upstream
 
-AT_ONCE_S = 0.2
+AT_ONCE_S = 0.5
 
 
 def test_a_full_queue_says_at_once_when_there_may_be_room(

@@ -99,7 +99,6 @@ def test_a_first_that_fails_soon_leaves_the_rest_to_failover(two: Fleet) -> None
 
     assert b"from B" in served.content
     assert two.hits == "AB"
-    assert two["B"].only().arrived_at - two["A"].only().arrived_at < HEDGE_MS / 1000
 
 
 def test_when_both_fail_the_last_answer_is_the_client_s(two: Fleet) -> None:
