@@ -33,7 +33,7 @@ OTHERS_S: Final = 0.1
 TOKENS_A_MINUTE: Final = 10_000
 # Estimated at 9500 tokens, and at most favourable ratio at more than half of the limit.
 TEXT: Final = "x" * 34_200
-AT_ONCE_S: Final = 0.4
+AT_ONCE_S: Final = 0.8
 ASKED: Final = body(text=TEXT)
 GAP_S: Final = 0.08
 """Between two who come one after the other."""

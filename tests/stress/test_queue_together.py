@@ -18,7 +18,7 @@ REST_S: Final = 1.0
 ANSWERS_AFTER_S: Final = 0.5
 CLIENTS: Final = 8
 # The rest, a look into the store, their answers, and a busy machine.
-PATIENCE_S: Final = REST_S + 0.25 + ANSWERS_AFTER_S + 0.5
+PATIENCE_S: Final = REST_S + 0.25 + ANSWERS_AFTER_S + 1.0
 
 
 @pytest.fixture(scope="module")

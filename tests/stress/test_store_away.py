@@ -35,7 +35,7 @@ BEFORE: Final = 10
 WHILE_AWAY: Final = 30
 MOST_ADDED_S: Final = 0.1
 # What a machine with others on it adds now and then.
-NOISE_S: Final = 0.05
+NOISE_S: Final = 0.08
 BACK_WITHIN_S: Final = 5.0
 WRITER_STOPPED: Final = "writer stopped"
 
