@@ -69,6 +69,10 @@ DAMAGE: Final = (
 """The file itself is at fault."""
 
 
+class Stopped(TimeoutError):
+    """Whoever writes now does not go on: it was stopped, on a busy machine or by somebody."""
+
+
 @dataclass(slots=True)
 class Environment:
     """An open environment, of one process alone; all its stores of one folder use the same.
@@ -117,11 +121,14 @@ class Environment:
                 self.unlock()
 
     def lock(self) -> None:
-        """Before a write transaction; `unlock` afterwards. Raises: `TimeoutError`."""
+        """Before a write transaction; `unlock` afterwards. Raises: `Stopped`."""
         self._thread.acquire()
         try:
             if not self.closed:  # what follows says so
                 self.turn.take(_WRITE_S, self._last_write)
+        except TimeoutError as error:
+            self._thread.release()
+            raise Stopped(str(error)) from None
         except BaseException:
             self._thread.release()
             raise

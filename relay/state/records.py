@@ -12,15 +12,18 @@ each, more than was added, so that what has run out never piles up.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice, takewhile
 from math import ceil
 from types import TracebackType
 from typing import Any, Final, Self
 
+import lmdb
+
 from relay.clock import Clock
 from relay.state.environment import Environment
+from relay.state.store import Looked
 
 _HEAD: Final = struct.Struct("<dI")  # Unix seconds of its end; the second in which it is due
 _HEAD_BYTES: Final = _HEAD.size
@@ -43,7 +46,7 @@ _ABSENT: Final = -1
 class Records:
     """One LMDB transaction as a `with`, and its records as `Table`.
 
-    One that writes waits for its turn. Raises: `TimeoutError` when others do not go on.
+    One that writes waits for its turn. Raises: `Stopped` when others do not go on.
     """
 
     __slots__ = ("_added", "_clock", "_met", "_now", "_opened", "_txn", "_write")
@@ -81,10 +84,15 @@ class Records:
         is_full = False
         try:
             if error is None:
-                is_full = self._added > 0 and self._make_room()
+                if self._added:
+                    is_full = self._make_room()
                 self._txn.commit()
+            else:
+                self._txn.abort()
+        except BaseException:
+            self._txn.abort()
+            raise
         finally:
-            self._txn.abort()  # which does nothing after a commit
             self._opened.unlock()
         if is_full:
             self._opened.say_full()
@@ -96,16 +104,14 @@ class Records:
         monotonic clock is one for all processes, so they agree without writing anything. Only a
         step forward is written, or a restart of the machine, which begins that clock anew.
         """
-        if not self._now:
-            wall, monotonic = self._clock.wall(), self._clock.monotonic()
-            clocks = self._txn.get(_CLOCK)
-            then, at = _CLOCKS.unpack(clocks) if clocks else (0.0, monotonic)
-            is_restarted = monotonic < at
-            now = then if is_restarted else then + monotonic - at
-            self._now = max(wall, now)
-            if self._write and (is_restarted or wall > now + _JITTER_S):
-                self._txn.put(_CLOCK, _CLOCKS.pack(self._now, monotonic))
-        return self._now
+        if self._now:
+            return self._now
+        wall, monotonic = self._clock.wall(), self._clock.monotonic()
+        now, is_old = _goes_on(self._txn.get(_CLOCK), wall, monotonic)
+        if is_old and self._write:
+            self._txn.put(_CLOCK, _CLOCKS.pack(now, monotonic))
+        self._now = now
+        return now
 
     def get(self, name: str) -> bytes | None:
         """As `Table.get`."""
@@ -198,6 +204,40 @@ class Records:
             return
         self._txn.put(key, _HEAD.pack(end, due) + kept[_HEAD_BYTES:])
         self._txn.put(_index(key, due), b"")
+
+
+def read(env: lmdb.Environment, clock: Clock, keys: Iterable[bytes]) -> Looked:
+    """As `now` and `get` of a transaction that does nothing else, in half their time."""
+    txn: Any = env.begin()  # Any: as above
+    try:
+        get = txn.get
+        now, _ = _goes_on(get(_CLOCK), clock.wall(), clock.monotonic())
+        records = []
+        for key in keys:
+            kept = get(key)
+            if kept is not None:
+                kept = kept[_HEAD_BYTES:] if _HEAD.unpack_from(kept)[0] > now else None
+            records.append(kept)
+    finally:
+        txn.abort()
+    return Looked(now, records)
+
+
+def key_of(name: str) -> bytes:
+    """What a record's name is in LMDB."""
+    key = name.encode("utf-8", "surrogatepass")
+    return key if len(key) < _MAX_NAME else _shortened(key)
+
+
+def _goes_on(clocks: bytes | None, wall: float, monotonic: float) -> tuple[float, bool]:
+    """The time of the store, and whether what was written of it is to be written anew."""
+    if clocks is None:
+        return wall, True
+    then, at = _CLOCKS.unpack(clocks)
+    if monotonic < at:
+        return max(wall, then), True
+    now = then + monotonic - at
+    return (wall, wall > now + _JITTER_S) if wall > now else (now, False)
 
 
 def _shortened(key: bytes) -> bytes:

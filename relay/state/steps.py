@@ -20,6 +20,9 @@ from relay.state.places import Places
 from relay.state.store import HELD_S, WINDOW_S, Bound, Claim, Full, Load, Looked, Room, Taken
 from relay.state.window import CELLS, Window
 
+RECORD: Final = "s:"
+"""What names of swapped records begin with."""
+
 _COUNTER: Final = struct.Struct("<q")
 _SET_BYTES: Final = 8
 # Counters and records of names nobody uses any more: providers that left the configuration.
@@ -170,19 +173,19 @@ class Steps:
     def swap(self, name: str, old: bytes | None, new: bytes | None) -> bytes | None:
         """As `Store.swap`."""
         with self.begin(write=True) as table:
-            found = table.get("s:" + name)
+            found = table.get(RECORD + name)
             if found != old:
                 return found
             if new is None:
-                table.remove("s:" + name)
+                table.remove(RECORD + name)
             else:
-                table.put("s:" + name, new, _LONG_S)
+                table.put(RECORD + name, new, _LONG_S)
         return new
 
     def look(self, names: Sequence[str]) -> Looked:
         """As `Store.look`."""
         with self.begin(write=False) as table:
-            return Looked(table.now(), [table.get("s:" + name) for name in names])
+            return Looked(table.now(), [table.get(RECORD + name) for name in names])
 
     def loads(self, names: Sequence[str]) -> list[Load]:
         """As `Store.loads`."""

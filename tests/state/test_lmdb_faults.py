@@ -149,10 +149,10 @@ def test_a_folder_that_cannot_be_written_is_away_at_once_and_back_by_itself(
         with pytest.raises(StoreAway):
             store.count("c")
     folder.unlink()
-    with pytest.raises(StoreAway):
-        store.count("c")
-
-    clock.later(4.0)
+    for _ in range(2):
+        with pytest.raises(StoreAway):
+            store.count("c")
+        clock.later(2.9)
 
     assert store.count("c") == 0
     assert [record.levelno for record in caplog.records] == [logging.WARNING]

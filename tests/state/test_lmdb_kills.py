@@ -1,5 +1,6 @@
 """Workers that are killed or stopped leave the store to the others."""
 
+import fcntl
 import os
 import random
 import signal
@@ -82,8 +83,37 @@ def test_one_who_stops_while_writing_holds_nobody_up(tmp_path: Path) -> None:
         assert time.monotonic() - before < 0.2
         os.kill(pids[0], signal.SIGKILL)
 
-    clock.later(4.0)
+    clock.later(0.3)
     assert store.count("c") == 1
+    store.close()
+
+
+def test_one_who_stays_stopped_while_writing_is_waited_for_less_and_less_often(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = SetClock(1000.0)
+    store = LmdbStore(tmp_path, clock=clock)
+    store.count("c")
+    tried_at = []
+    with (tmp_path / "writing").open("w") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        for _ in range(80):
+            with pytest.raises(StoreAway):
+                store.count("c")
+            if caplog.records:  # it is said each time
+                tried_at.append(clock.seconds - 1000.0)
+            caplog.clear()
+            clock.later(0.125)
+
+    assert tried_at == [0.0, 0.25, 0.75, 1.75, 3.75, 6.75, 9.75]
+    clock.later(5.0)
+    store.count("c")
+    with (tmp_path / "writing").open("w") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with pytest.raises(StoreAway):
+            store.count("c")
+    clock.later(0.25)
+    assert store.count("c") == 2
     store.close()
 
 
