@@ -2,7 +2,7 @@
 
     FOLDER/opening      locked while one process opens or sets aside; others wait, for milliseconds
     FOLDER/in-use       locked, shared, by each process that has the store open
-    FOLDER/next, writing    locked by whoever writes next, and now
+    FOLDER/next, writing    locked by whoever writes next, and now: beside LMDB's (`file_lock`)
     FOLDER/shared/      LMDB's data and lock file: one directory, so that one rename sets both aside
     FOLDER/shared.aside-…   what was found damaged, the last few
 
@@ -16,8 +16,6 @@ not whole is set aside. At worst some records are half a minute older than other
 
 **Why no `writemap`.** It would save a few microseconds. But with it nothing at all orders the
 writes, a full disk is a SIGBUS instead of an error, and a stray pointer can write into the store.
-
-**Why a lock of our own beside LMDB's** is told in `file_lock`.
 """
 
 import fcntl
@@ -126,11 +124,10 @@ class Environment:
         try:
             if not self.closed:  # what follows says so
                 self.turn.take(_WRITE_S, self._last_write)
-        except TimeoutError as error:
+        except BaseException as error:
             self._thread.release()
-            raise Stopped(str(error)) from None
-        except BaseException:
-            self._thread.release()
+            if isinstance(error, TimeoutError):
+                raise Stopped(str(error)) from None
             raise
 
     def _last_write(self) -> int:

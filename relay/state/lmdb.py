@@ -33,7 +33,7 @@ from relay.state.environment import (
 )
 from relay.state.records import Records, key_of, read
 from relay.state.steps import RECORD, Steps
-from relay.state.store import Looked, StoreAway
+from relay.state.store import Claim, Full, Looked, StoreAway, Taken
 
 log = logging.getLogger("relay.state")
 
@@ -109,9 +109,7 @@ class LmdbStore(Steps):
         except OSError as error:
             self._stay_away(error)
 
-    take = _mended(Steps.take)
     rooms = _mended(Steps.rooms)
-    settle = _mended(Steps.settle)
     bound = _mended(Steps.bound)
     renew = _mended(Steps.renew)
     hold = _mended(Steps.hold)
@@ -123,17 +121,35 @@ class LmdbStore(Steps):
     recall = _mended(Steps.recall)
     now = _mended(Steps.now)
 
+    # What each request asks for does without the wrapper. An error will be met again, and mended.
+
+    def take(self, choices: Sequence[Sequence[Claim]], *, by_room: bool = False) -> Taken | Full:
+        """As `Store.take`."""
+        try:
+            return Steps.take(self, choices, by_room=by_room)
+        except lmdb.Error:
+            return self._take_mended(choices, by_room=by_room)
+
+    def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
+        """As `Store.settle`."""
+        try:
+            Steps.settle(self, taken, amounts)
+        except lmdb.Error:
+            self._settle_mended(taken, amounts)
+
     def look(self, names: Sequence[str]) -> Looked:
-        """As `Store.look`. Each request asks for it, twice: not by a table, if nothing is amiss."""
+        """As `Store.look`: twice for each request, so it does without a table, too."""
         opened = self._opened
         if opened is not None and not opened.closed and self._clock.monotonic() < self._look_at:
             try:
                 return read(opened.env, self._clock, map(_looked_key, names))
             except lmdb.Error:
-                pass  # it will be met again, and mended
-        return self._look_in_table(names)
+                pass
+        return self._look_mended(names)
 
-    _look_in_table = _mended(Steps.look)
+    _take_mended = _mended(Steps.take)
+    _settle_mended = _mended(Steps.settle)
+    _look_mended = _mended(Steps.look)
 
     def close(self) -> None:
         """As `Store.close`. A step after it opens the store again."""

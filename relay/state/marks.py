@@ -10,6 +10,9 @@ from typing import Final
 
 _HEAD: Final = struct.Struct("<d")
 _MARK: Final = struct.Struct("<qqd")
+# Nearly always one process holds something, or none does.
+_ONE: Final = struct.Struct("<dqqd")
+_ONE_BYTES: Final = _ONE.size
 # Nobody knows when somebody ends; asking again so soon costs little.
 _WAIT_S: Final = 1.0
 
@@ -22,9 +25,15 @@ class Marks:
     def __init__(self, record: bytes | None, now: float) -> None:
         """Read a record; None: nothing is held."""
         self._held: dict[int, tuple[int, float]] = {}
-        self.taken_at = 0.0
         self.counted = 0
-        if record:
+        if not record:
+            self.taken_at = 0.0
+        elif len(record) == _ONE_BYTES:
+            self.taken_at, holder, count, end = _ONE.unpack(record)
+            if end > now:
+                self._held[holder] = count, end
+                self.counted = count
+        else:
             (self.taken_at,) = _HEAD.unpack_from(record)
             for holder, count, end in _MARK.iter_unpack(record[_HEAD.size :]):
                 if end > now:
@@ -33,6 +42,9 @@ class Marks:
 
     def record(self) -> bytes:
         """The same as bytes."""
+        if len(self._held) == 1:
+            ((holder, (count, end)),) = self._held.items()
+            return _ONE.pack(self.taken_at, holder, count, end)
         record = _HEAD.pack(self.taken_at)
         for holder, (count, end) in self._held.items():
             record += _MARK.pack(holder, count, end)
@@ -48,7 +60,7 @@ class Marks:
 
     def add(self, holder: int, amount: int, now: float, ttl_s: float) -> None:
         """Count `amount` more for this holder, and give all it has a new end."""
-        count, _ = self._held.get(holder, (0, 0.0))
+        count = self._held[holder][0] if holder in self._held else 0
         self._held[holder] = count + amount, now + ttl_s
         self.counted += amount
         self.taken_at = now

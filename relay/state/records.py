@@ -49,22 +49,26 @@ class Records:
     One that writes waits for its turn. Raises: `Stopped` when others do not go on.
     """
 
-    __slots__ = ("_added", "_clock", "_met", "_now", "_opened", "_txn", "_write")
+    __slots__ = ("_added", "_met", "_now", "_opened", "_txn", "_write")
 
     def __init__(self, opened: Environment, clock: Clock, *, write: bool) -> None:
         self._opened = opened
-        self._clock = clock
         self._write = write
-        self._now = 0.0
         self._met: dict[str, tuple[bytes, int]] = {}  # keys, and when they are due
         self._added = 0
         # Any: as its types have it, a value might be a view, for which nobody asks.
-        self._txn: Any
+        self._txn: Any = None
         if write:
             opened.lock()
         try:
             self._txn = opened.env.begin(write=write)
+            wall, monotonic = clock.wall(), clock.monotonic()
+            self._now, is_old = _goes_on(self._txn.get(_CLOCK), wall, monotonic)
+            if is_old and write:
+                self._txn.put(_CLOCK, _CLOCKS.pack(self._now, monotonic))
         except BaseException:
+            if self._txn:
+                self._txn.abort()
             if write:
                 opened.unlock()
             raise
@@ -98,20 +102,8 @@ class Records:
             self._opened.say_full()
 
     def now(self) -> float:
-        """Wall time, but on from where it was, at the pace of monotonic time, after a step back.
-
-        If it stood still until the clock had caught up, no window would empty until then. Linux's
-        monotonic clock is one for all processes, so they agree without writing anything. Only a
-        step forward is written, or a restart of the machine, which begins that clock anew.
-        """
-        if self._now:
-            return self._now
-        wall, monotonic = self._clock.wall(), self._clock.monotonic()
-        now, is_old = _goes_on(self._txn.get(_CLOCK), wall, monotonic)
-        if is_old and self._write:
-            self._txn.put(_CLOCK, _CLOCKS.pack(now, monotonic))
-        self._now = now
-        return now
+        """As `Table.now`."""
+        return self._now
 
     def get(self, name: str) -> bytes | None:
         """As `Table.get`."""
@@ -124,12 +116,12 @@ class Records:
             return None
         end, due = _HEAD.unpack_from(kept)
         self._met[name] = key, due
-        return kept[_HEAD_BYTES:] if end > (self._now or self.now()) else None
+        return kept[_HEAD_BYTES:] if end > self._now else None
 
     def put(self, name: str, record: bytes, ttl_s: float) -> None:
         """As `Table.put`."""
         key, due = self._met.get(name) or self._meet(name)
-        end = (self._now or self.now()) + ttl_s
+        end = self._now + ttl_s
         if due == _ABSENT:
             due = _due(end)
             self._met[name] = key, due
@@ -155,7 +147,7 @@ class Records:
         Never what this transaction has met: windows end soon, and one that is dropped as soon as it
         is counted would let everything through. Returns how many there were to look at.
         """
-        now = int(self.now())
+        now = int(self._now)
         found = [
             *islice(self._indexed(_OTHERS, now), most),
             *islice(self._indexed(_FACTS, _LAST_DUE), most),
@@ -170,7 +162,7 @@ class Records:
 
     def _make_room(self) -> bool:
         """Drop what has run out, `_A_FEW` for each new record; whether more had to go."""
-        now = int(self.now())
+        now = int(self._now)
         for kind in (_FACTS, _OTHERS):
             for index in list(islice(self._indexed(kind, now), self._added * _A_FEW)):
                 self._drop(index, now)
@@ -230,7 +222,13 @@ def key_of(name: str) -> bytes:
 
 
 def _goes_on(clocks: bytes | None, wall: float, monotonic: float) -> tuple[float, bool]:
-    """The time of the store, and whether what was written of it is to be written anew."""
+    """The time of the store, and whether what is written of it has to be written anew.
+
+    Wall time, but on from where it was, at the pace of monotonic time, after a step back. If it
+    stood still until the clock had caught up, no window would empty until then. Linux's monotonic
+    clock is one for all processes, so they agree without writing anything. Only a step forward is
+    written, or a restart of the machine, which begins that clock anew.
+    """
     if clocks is None:
         return wall, True
     then, at = _CLOCKS.unpack(clocks)

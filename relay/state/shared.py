@@ -10,7 +10,6 @@ nowhere else; what the store had lent when it went away runs out by itself.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, ParamSpec, TypeVar
 
 from relay.state.memory import MemoryStore
@@ -42,7 +41,7 @@ class SharedStore:
         except StoreAway as away:
             self._degraded(away)
             local = self._local.take(choices, by_room=by_room)
-            return local if isinstance(local, Full) else replace(local, is_local=True)
+            return local if isinstance(local, Full) else local._replace(is_local=True)
         self._answered()
         return found
 

@@ -28,7 +28,8 @@ _SET_BYTES: Final = 8
 # Counters and records of names nobody uses any more: providers that left the configuration.
 _LONG_S: Final = 7 * 86400.0
 
-_Counts = list[tuple[Claim, Window | Marks]]
+_Counts = list[tuple[str, int, int, Window | Marks]]
+"""The name in the table, the amount, the limit, and what was found."""
 _Found = tuple[int, _Counts | None, float]
 """Which choice, and what it adds to; or None, and the seconds to wait."""
 
@@ -75,13 +76,13 @@ class Steps:
             choice, counts, wait_s = choose(table, choices, now)
             if counts is None:
                 return Full(wait_s if choices else WINDOW_S)
-            for claim, count in counts:
+            for name, amount, _, count in counts:
                 if isinstance(count, Window):
-                    count.add(claim.amount)
-                    table.put("w:" + claim.name, count.record(), count.lasts_s(now))
+                    count.add(amount)
+                    table.put(name, count.record(), count.lasts_s(now))
                 else:
-                    count.add(self.holder.number, claim.amount, now, HELD_S)
-                    table.put("l:" + claim.name, count.record(), _LONG_S)
+                    count.add(self.holder.number, amount, now, HELD_S)
+                    table.put(name, count.record(), _LONG_S)
         return Taken(choice, tuple(choices[choice]), int(now))
 
     def rooms(self, choices: Sequence[Sequence[Claim]]) -> list[Room]:
@@ -93,25 +94,26 @@ class Steps:
 
     def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
         """As `Store.settle`."""
-        changes = [
-            (claim, amount - claim.amount)
-            for claim, amount in zip(taken.claims, amounts, strict=True)
-            if amount != claim.amount
-        ]
+        changes = []
+        for claim, amount in zip(taken.claims, amounts, strict=True):
+            if amount != claim.amount:
+                changes.append((claim, amount - claim.amount))
         if not changes:
             return
         with self.begin(write=True) as table:
             now = table.now()
             for claim, change in changes:
                 if claim.lasting:
-                    if record := table.get("l:" + claim.name):
+                    name = "l:" + claim.name
+                    if record := table.get(name):
                         marks = Marks(record, now)
                         marks.take_off(self.holder.number, -change)
-                        table.put("l:" + claim.name, marks.record(), _LONG_S)
+                        table.put(name, marks.record(), _LONG_S)
                 elif now - taken.second < CELLS:
-                    window = Window(table.get("w:" + claim.name), int(now))
+                    name = "w:" + claim.name
+                    window = Window(table.get(name), int(now))
                     window.settle(change, taken.second)
-                    table.put("w:" + claim.name, window.record(), window.lasts_s(now))
+                    table.put(name, window.record(), window.lasts_s(now))
 
     def bound(self, bounds: Mapping[str, Bound]) -> None:
         """As `Store.bound`."""
@@ -239,12 +241,12 @@ def _best(table: Table, choices: Sequence[Sequence[Claim]], now: float) -> _Foun
 def _rank(counts: _Counts, now: float) -> tuple[float, int, int]:
     """The smallest comes first."""
     share, lasting = 1.0, 0
-    for claim, count in counts:
-        if isinstance(count, Window):
-            share = min(share, count.share(claim.limit, now))
-        else:
+    for _, _, limit, count in counts:
+        if not isinstance(count, Window):
             lasting += count.counted
-    return -share, lasting, counts[0][1].counted if counts else 0
+        elif limit > 0:
+            share = min(share, count.share(limit, now))
+    return -share, lasting, counts[0][3].counted if counts else 0
 
 
 def _counts(table: Table, claims: Sequence[Claim], now: float) -> tuple[_Counts, float]:
@@ -255,12 +257,14 @@ def _counts(table: Table, claims: Sequence[Claim], now: float) -> tuple[_Counts,
         name, amount, limit, lasting = claim
         count: Window | Marks
         if lasting:
-            count = Marks(table.get("l:" + name), now)
+            name = "l:" + name
+            count = Marks(table.get(name), now)
         else:
-            count = Window(table.get("w:" + name), second)
+            name = "w:" + name
+            count = Window(table.get(name), second)
         if not count.has_room(amount, limit, now):
             longest_s = max(longest_s, count.wait_s(amount, limit, now))
-        counts.append((claim, count))
+        counts.append((name, amount, limit, count))
     return counts, longest_s
 
 

@@ -41,8 +41,7 @@ class Claim(NamedTuple):
     lasting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """Claims that are counted."""
 
     choice: int

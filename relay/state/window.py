@@ -18,6 +18,7 @@ from relay.state.store import WINDOW_S, Bound
 CELLS: Final = WINDOW_S + 1
 _HEAD: Final = struct.Struct("<qqqqd")
 _CELL: Final = struct.Struct("<q")
+_CELL_BYTES: Final = _CELL.size
 _CELLS_AT: Final = _HEAD.size
 _SIZE: Final = _HEAD.size + CELLS * _CELL.size
 _NEW: Final = bytes(_SIZE)
@@ -55,7 +56,7 @@ class Window:
 
     def lasts_s(self, now: float) -> float:
         """How long the record says anything."""
-        return max(CELLS, self._until - now)
+        return max(CELLS, self._until - now) if self._until else CELLS
 
     def bound(self, bound: Bound) -> None:
         """Let no more through than that, in the place of an earlier bound."""
@@ -89,7 +90,7 @@ class Window:
         if self._until > self.second:
             self._left -= amount
         record = self._record = bytearray(self._record)
-        place = _CELLS_AT + self.second % CELLS * _CELL.size
+        place = _CELLS_AT + self.second % CELLS * _CELL_BYTES
         _CELL.pack_into(record, place, _CELL.unpack_from(record, place)[0] + amount)
         self.counted += amount
 
@@ -99,7 +100,7 @@ class Window:
             self._left -= change
         if self.second - CELLS < second <= self.second:
             record = self._record = bytearray(self._record)
-            place = _CELLS_AT + second % CELLS * _CELL.size
+            place = _CELLS_AT + second % CELLS * _CELL_BYTES
             (before,) = _CELL.unpack_from(record, place)
             after = max(before + change, 0)
             _CELL.pack_into(record, place, after)
@@ -116,21 +117,25 @@ class Window:
         for age in range(CELLS, 0, -1):  # the oldest second runs out first
             if left + amount <= limit or not left:
                 return CELLS - age
-            place = _CELLS_AT + (self.second + 1 - age) % CELLS * _CELL.size
+            place = _CELLS_AT + (self.second + 1 - age) % CELLS * _CELL_BYTES
             left -= _CELL.unpack_from(self._record, place)[0]
         return CELLS
 
     def _move_to(self, second: int) -> None:
         """Empty the cells of all seconds after `self.second`: one run in the ring, or two."""
-        if self.counted:
-            self._record = bytearray(self._record)
-            first, passed = (self.second + 1) % CELLS, min(second - self.second, CELLS)
-            self._empty(self._record, first, min(first + passed, CELLS))
-            self._empty(self._record, 0, first + passed - CELLS)
+        passed = second - self.second
+        if passed >= CELLS:
+            self._record, self.counted = _NEW, 0
+        elif self.counted:
+            first = (self.second + 1) % CELLS
+            self._empty(first, min(first + passed, CELLS))
+            if first + passed > CELLS:
+                self._empty(0, first + passed - CELLS)
         self.second = second
 
-    def _empty(self, record: bytearray, first: int, end: int) -> None:
-        if first < end:
-            run = slice(_CELLS_AT + first * _CELL.size, _CELLS_AT + end * _CELL.size)
-            self.counted -= sum(cell for (cell,) in _CELL.iter_unpack(record[run]))
-            record[run] = _NEW[run]
+    def _empty(self, first: int, end: int) -> None:
+        start, stop = _CELLS_AT + first * _CELL_BYTES, _CELLS_AT + end * _CELL_BYTES
+        cells, empty = self._record[start:stop], _NEW[start:stop]
+        if cells != empty:
+            self.counted -= sum(cell for (cell,) in _CELL.iter_unpack(cells))
+            self._record = self._record[:start] + empty + self._record[stop:]

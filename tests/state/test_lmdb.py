@@ -61,6 +61,45 @@ def test_names_of_any_length_and_letters_are_told_apart(store: Store) -> None:
     assert store.recall(names) == [str(number).encode() for number in range(len(names))]
 
 
+def test_records_of_any_name_are_looked_at_and_none_that_has_run_out(
+    store: Store, clock: SetClock
+) -> None:
+    long = "n" * 5000
+    names = ["", "\0", "é\udcff", long, long + "a", "n" * 498, "n" * 499]
+    for number, name in enumerate(names):
+        store.swap(name, None, str(number).encode())
+    assert store.look([*names, "missing", ""]).records == [b"0", *_numbers(1, 7), None, b"0"]
+
+    clock.later(7 * DAY_S - 1)
+    store.swap(long, b"3", b"new")
+    clock.later(1.0)
+
+    found = store.look(names)
+    assert found.records == [None, None, None, b"new", None, None, None]
+    assert found.now == store.now()
+
+
+def _numbers(first: int, end: int) -> list[bytes]:
+    return [str(number).encode() for number in range(first, end)]
+
+
+def test_a_look_sees_what_stands_in_the_folder_now(tmp_path: Path, clock: SetClock) -> None:
+    folder = tmp_path / "state"
+    store, beside = LmdbStore(folder, clock=clock), LmdbStore(folder, clock=clock)
+    assert store.look(["r"]).records == [None]
+    beside.swap("r", None, b"1")
+    assert store.look(["r"]).records == [b"1"]
+    beside.close()
+    store.close()
+    assert store.look(["r"]).records == [b"1"]
+
+    folder.rename(tmp_path / "elsewhere")
+    clock.later(3.0)
+
+    assert store.look(["r"]).records == [None]
+    store.close()
+
+
 def test_what_has_run_out_is_dropped_while_others_are_added(
     tmp_path: Path, clock: SetClock
 ) -> None:
@@ -129,15 +168,20 @@ def test_time_never_steps_back_for_a_process_that_comes_later(
 def test_a_child_uses_an_environment_of_its_own(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path)
     store.count("c")
+    store.swap("r", None, b"1")
+    assert store.look(["r"]).records == [b"1"]
 
     child = os.fork()
     if not child:
-        os._exit(0 if [store.count("c") for _ in range(100)][-1] == 100 else 1)
+        looked = store.look(["r"]).records == [b"1"]
+        counted = [store.count("c") for _ in range(100)][-1] == 100
+        os._exit(0 if looked and counted else 1)
     _, status = os.waitpid(child, 0)
 
     assert status == 0
     assert store.count("c") == 101
     assert store.recall(["f"]) == [None]
+    assert store.look(["r"]).records == [b"1"]
     store.close()
 
 

@@ -4,14 +4,14 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import lmdb
 import pytest
 
 from relay.state.lmdb import LmdbStore
-from relay.state.store import StoreAway
+from relay.state.store import Claim, StoreAway, Taken
 from tests.state.forked import children
 from tests.state.given import LONG_S, SetClock
 
@@ -117,6 +117,34 @@ def test_damage_while_it_is_open_is_met_by_all_without_an_error(tmp_path: Path) 
 
     assert LmdbStore(tmp_path).count("d") == 40
     assert asides(tmp_path) == 1
+
+
+STEPS: Mapping[str, Callable[[LmdbStore], object]] = {
+    "look": lambda store: store.look([f"r{number}" for number in range(200)]),
+    "take": lambda store: store.take([[Claim(f"w{number}", 1) for number in range(200)]]),
+    "settle": lambda store: store.settle(
+        Taken(0, tuple(Claim(f"w{number}", 1) for number in range(200)), int(store.now())),
+        [9] * 200,
+    ),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_each_step_that_is_made_for_each_request_mends_what_it_meets(
+    tmp_path: Path, step: str
+) -> None:
+    data = filled(tmp_path, 200)
+    store = LmdbStore(tmp_path)
+    for number in range(200):
+        store.swap(f"r{number}", None, bytes(300))
+    STEPS["take"](store)
+    scribbled(data)
+
+    STEPS[step](store)
+
+    assert asides(tmp_path) == 1
+    assert store.count("c") == 0
+    store.close()
 
 
 def test_the_last_few_that_were_set_aside_are_kept(tmp_path: Path) -> None:

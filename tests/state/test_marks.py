@@ -58,3 +58,20 @@ def test_a_new_sum_and_end_are_for_the_one_who_asks() -> None:
     assert Marks(marks.record(), NOW + 49).counted == 8
     assert Marks(marks.record(), NOW + 99).counted == 3
     assert Marks(marks.record(), NOW + 100).counted == 0
+
+
+def test_what_one_holds_alone_is_said_as_well() -> None:
+    marks = Marks(None, NOW)
+    assert Marks(marks.record(), NOW).counted == 0
+    marks.add(MINE, 2, NOW, 10.0)
+
+    again = Marks(marks.record(), NOW + 1)
+    assert (again.counted, again.taken_at, again.record()) == (2, NOW, marks.record())
+    ended = Marks(marks.record(), NOW + 10)
+    assert (ended.counted, ended.taken_at) == (0, NOW)
+    assert len(ended.record()) < len(marks.record())
+
+    again.add(OTHER, 1, NOW + 1, 10.0)
+    assert Marks(again.record(), NOW + 2).counted == 3
+    again.take_off(MINE, 2)
+    assert Marks(again.record(), NOW + 10).counted == 1
