@@ -129,6 +129,17 @@ class Breakers:
             case State.HALF_OPEN:
                 return self._probe(provider, found, config)
 
+    def has_room(
+        self, provider: str, record: bytes | None, now: float, config: CircuitBreakerConfig
+    ) -> bool:
+        """Whether `admit` would let somebody in: nobody while open, nor, to all others than its
+        probes, while half-open (behaviour 10.1).
+        """
+        found = standing(record, now, config)
+        if found.state is not State.HALF_OPEN:
+            return found.state is State.CLOSED
+        return self.store.held(_places(provider, found)) < config.half_open_probes
+
     def probed(self, provider: str, config: CircuitBreakerConfig) -> None:
         """An active probe was good: an open breaker is half-open at once."""
         self.hear(provider, Outcome(Signal.PROBED), config, "active probe")
@@ -160,7 +171,7 @@ class Breakers:
             record = found
 
     def _probe(self, provider: str, seen: Standing, config: CircuitBreakerConfig) -> Permit | None:
-        name = f"probe/{provider}/{seen.epoch.hex()}"
+        name = _places(provider, seen)
         token = self.store.hold(name, config.half_open_probes, PLACE_S)
         if token is None:
             return None
@@ -187,6 +198,10 @@ class Breakers:
         if found == changed:
             _say(provider, State.OPEN, State.HALF_OPEN, "its time is over")
         return standing(found, now, config)
+
+
+def _places(provider: str, seen: Standing) -> str:
+    return f"probe/{provider}/{seen.epoch.hex()}"
 
 
 _LEVELS: Final[Mapping[State, int]] = {

@@ -112,7 +112,7 @@ class Account:
         """A body that was committed has ended; `verdict` judges its end."""
         if self.is_closed:
             return
-        if usage.output_tokens:
+        if usage.output_tokens and self.counts_tokens:
             self._lasting.outputs.seen(self.upstream.name, self.model, usage.output_tokens)
         self._judge_key(verdict)
         self._close(self._used(usage), verdict.counts, reason)
@@ -145,14 +145,17 @@ class Account:
         self.is_closed = True
         self._lasting.running.finish(self._id)
         keeper = self._lasting.keeper
+        # Settled before the keeper hears of it: in between it renews one too many, not one too few.
         if self._load is not None:
-            keeper.unclaim(self._load.claims[0].name)
             self._lasting.store.settle(self._load, (0,))
+            keeper.unclaim(self._load.claims[0].name)
         if self._lease is not None:
-            if self._lease.in_flight:
-                keeper.unclaim(self._lease.in_flight)
+            in_flight = self._lease.in_flight
             self._lease.settle(used)
-        keeper.free(self._permit)
+            if in_flight:
+                keeper.unclaim(in_flight)
+        if self._permit.place is not None:
+            keeper.free(self._permit)
         match counts:
             case Counts.SUCCESS:
                 self._permit.success()

@@ -6,21 +6,16 @@ exchange (architecture, decision 2).
 
 from typing import Final, Literal
 
-from relay.breaker import classify
-from relay.breaker.classify import Verdict
 from relay.exchange.account import Account
 from relay.exchange.asked import Asked
 from relay.exchange.debug import debug_headers
 from relay.exchange.exchange import Exchange
-from relay.exchange.inbound import MESSAGES
-from relay.exchange.judging import Judging
-from relay.exchange.late import LateResponse
+from relay.exchange.finish import Finish
 from relay.exchange.learning import Learning, reads_text
 from relay.exchange.reply import Reply
-from relay.messages.usage import Usage
-from relay.stream.body import Body, Ending, ReadsBytes
+from relay.stream.body import Body, ReadsBytes
 from relay.stream.gate import Committed
-from relay.stream.watch import PlainWatch, StreamWatch, Watch
+from relay.stream.watch import PlainWatch, StreamWatch
 from relay.upstream.headers import response_headers
 from relay.wire import UpstreamResponse
 
@@ -79,22 +74,9 @@ class Committing:
         config = exchange.means.config
         if config.routing.debug:
             headers += debug_headers(exchange, account)
-        exchange.settlement.owes(account.dropped)
+        finish = Finish(exchange, self._asked, account, self._source, status, committed.watch)
+        exchange.settlement.owes(finish.dropped)
         exchange.settlement.committed()
-
-        learning = Learning(exchange, self._asked, account)
-        is_message = status in _OK and exchange.inbound.path == MESSAGES
-
-        def account_for_all() -> None:
-            """Before the client has it all: its next request may come at once, to any worker."""
-            if is_message:
-                learning.ended(committed.watch)
-            self._account_for(status, Ending.COMPLETE, committed.watch.usage, committed.watch)
-
-        def settle(ending: Ending, usage: Usage) -> None:
-            self._account_for(status, ending, usage, committed.watch)
-            exchange.settlement.end(status, ending.name.lower(), usage)
-
         body = Body(
             source=self._source,
             committed=committed,
@@ -102,32 +84,11 @@ class Committing:
             failure=failure_mode(exchange),
             presence=exchange.presence,
             outlet=exchange.outlet if committed.watch.events else None,
-            on_close=settle,
-            on_whole=account_for_all,
+            on_close=finish.closed,
+            on_whole=finish.whole,
         )
         exchange.settlement.owes(body.close)
         return Reply(status, headers, body)
-
-    def _account_for(self, status: int, ending: Ending, usage: Usage, watch: Watch) -> None:
-        account = self._account
-        if account.is_closed:
-            return
-        judging = Judging(self._exchange.means, account)
-        late = self._source.refused if isinstance(self._source, LateResponse) else None
-        if late is not None and late.response.status not in _OK:
-            response = late.response
-            verdict = judging.answer(response.status, response.headers, late.answer)
-            account.failed(verdict, f"answered {response.status}", response.headers)
-            return
-        if status not in _OK:
-            verdict = classify.of_status(status, ours=account.credential.is_ours)
-            account.failed(verdict, f"answered {status}")
-            return
-        if ending is not Ending.COMPLETE and self._exchange.inbound.path == MESSAGES:
-            # The next turn may go on with the blocks that were finished.
-            Learning(self._exchange, self._asked, account).ended(watch)
-        verdict = _verdict(ending, watch, judging)
-        account.ended(verdict, f"the answer ended {ending.name.lower()}", usage)
 
 
 def failure_mode(exchange: Exchange) -> Literal["cut", "event"]:
@@ -137,17 +98,3 @@ def failure_mode(exchange: Exchange) -> Literal["cut", "event"]:
         return configured
     agent = exchange.inbound.headers.get("user-agent", "")
     return "cut" if agent.startswith(_REPEATS_AFTER_A_CUT) else "event"
-
-
-def _verdict(ending: Ending, watch: Watch, judging: Judging) -> Verdict:
-    """What a body that began as a success, and ended so, means (behaviour 10.1)."""
-    match ending:
-        case Ending.COMPLETE:
-            return classify.GOOD
-        case Ending.CLIENT_LEFT | Ending.DRAINED:
-            return classify.CLIENT_LEFT
-        case Ending.ERRORED:
-            error = watch.error
-            return judging.event(error.type, error.message) if error else classify.of_unusable()
-        case _:
-            return classify.of_unusable()

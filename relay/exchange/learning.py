@@ -10,6 +10,7 @@ from relay.exchange.exchange import Exchange
 from relay.exchange.ordering import latency_name
 from relay.exchange.sessions import Whereabouts
 from relay.exchange.upstream import Upstream
+from relay.messages.usage import Usage
 from relay.routing import latency
 from relay.routing.family import CLAUDE
 from relay.stream.watch import Watch
@@ -41,14 +42,14 @@ class Learning:
                 ttl_s = self._routing.session_ttl_ms / 1000
                 sessions.went(self._store, self._asked.session, where, ttl_s)
 
-    def ended(self, watch: Watch) -> None:
+    def ended(self, watch: Watch, usage: Usage) -> None:
         """It is complete, or broke off. The client's next turn may come at once, to any worker."""
         upstream, thinking = self._account.upstream, watch.thinking
         if thinking:
             issuer = (upstream.name, upstream.family)
             signatures.remember(self._store, thinking, issuer, self._routing.signatures)
         if self._account.counts_tokens and self._asked.session:
-            sessions.used(self._store, self._asked.session, watch.usage)
+            sessions.used(self._store, self._asked.session, usage)
 
     def _took(self, seconds: float) -> None:
         name = latency_name(self._account.upstream.name, self._account.model)

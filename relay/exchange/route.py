@@ -139,8 +139,11 @@ class Routing:
     def _selectable(self, usable: Sequence[Upstream]) -> list[Upstream]:
         selectable = []
         for upstream in usable:
-            if self._standing.state(upstream) is State.OPEN:
+            state = self._standing.state(upstream)
+            if state is State.OPEN:
                 self._exclude(upstream, "its breaker is open")
+            elif state is State.HALF_OPEN and not self._standing.has_room(upstream):
+                self._exclude(upstream, "its breaker is half-open, and all probes are under way")
             else:
                 selectable.append(upstream)
         return selectable

@@ -35,6 +35,11 @@ class Standing:
             return State.CLOSED
         return breaker_standing(record, self.now, self._config).state
 
+    def has_room(self, upstream: Upstream) -> bool:
+        """Whether its breaker lets anybody through; asks the store where it is half-open."""
+        breakers = self._means.lasting.breakers
+        return breakers.has_room(upstream.name, self.breaker(upstream), self.now, self._config)
+
     def opens_s(self, upstream: Upstream) -> float:
         """Seconds until an open one turns half-open."""
         record = self.breaker(upstream)

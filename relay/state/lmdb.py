@@ -113,6 +113,7 @@ class LmdbStore(Steps):
     bound = _mended(Steps.bound)
     renew = _mended(Steps.renew)
     hold = _mended(Steps.hold)
+    held = _mended(Steps.held)
     let_go = _mended(Steps.let_go)
     count = _mended(Steps.count)
     swap = _mended(Steps.swap)

@@ -32,6 +32,11 @@ class Places:
             record += _PLACE.pack(int(token), end)
         return record
 
+    @property
+    def held(self) -> int:
+        """How many are taken."""
+        return len(self._held)
+
     def last_end(self) -> float:
         """When the last place is free again; 0 when all are."""
         return max(self._held.values(), default=0.0)

@@ -24,7 +24,7 @@ from typing import Final, cast
 from relay.clock import Clock, SystemClock
 from relay.secret import Secret
 from relay.state.holder import THIS_PROCESS
-from relay.state.redis_connection import LIMIT_S, Address, Broken
+from relay.state.redis_connection import LIMIT_S, STEP_S, Address, Broken
 from relay.state.redis_pool import Pool
 from relay.state.resp import Refusal, Reply, word
 from relay.state.store import (
@@ -48,6 +48,7 @@ _STEPS: Final = (
     "settle",
     "bound",
     "hold",
+    "held",
     "let_go",
     "renew",
     "count",
@@ -65,6 +66,7 @@ _SHARED: Final[Mapping[str, Sequence[str]]] = {
     "settle": ("clock", "window", "marks"),
     "bound": ("clock", "window"),
     "hold": ("clock",),
+    "held": ("clock",),
     "renew": ("clock", "marks"),
     "look": ("clock",),
     "loads": ("clock", "marks"),
@@ -89,6 +91,9 @@ class RedisStore:
     After a fork parent and child have connections of their own. Raises: `ValueError` for a URL that
     is none.
     """
+
+    waits = True
+    """As `Store.waits`."""
 
     def __init__(self, url: Secret, *, prefix: str = PREFIX, clock: Clock | None = None) -> None:
         self._address = Address(url)
@@ -145,6 +150,10 @@ class RedisStore:
         arguments = [_number(limit), _number(round(ttl_s * 1_000_000))]
         token = cast(bytes | None, self._run("hold", keys, arguments))
         return token.decode() if token else None
+
+    def held(self, name: str) -> int:
+        """As `Store.held`."""
+        return cast(int, self._run("held", [self._clock_key, self._key(f"p:{name}")], []))
 
     def let_go(self, name: str, token: str) -> None:
         """As `Store.let_go`."""
@@ -209,9 +218,9 @@ class RedisStore:
         self._own_pool().close()
 
     def _run(self, step: str, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Reply:
-        until = self._clock.monotonic() + LIMIT_S
         pool = self._own_pool()
-        connection = pool.lend(until)
+        connection = pool.lend(self._clock.monotonic() + LIMIT_S)
+        until = self._clock.monotonic() + STEP_S
         script = self._scripts[step]
         head = b"*%d\r\n" % (3 + len(keys) + len(arguments))
         words = b"".join((_number(len(keys)), *keys, *arguments))

@@ -34,6 +34,11 @@ class SharedStore:
         self.degraded_steps = 0
         """How many were."""
 
+    @property
+    def waits(self) -> bool:
+        """As `Store.waits`."""
+        return self._store.waits
+
     def take(self, choices: Sequence[Sequence[Claim]], *, by_room: bool = False) -> Taken | Full:
         """As `Store.take`; says in `Taken.is_local` where it counts."""
         try:
@@ -73,6 +78,10 @@ class SharedStore:
             return local and f"{_LOCAL}{local}"
         self._answered()
         return token
+
+    def held(self, name: str) -> int:
+        """As `Store.held`."""
+        return self._either(self._store.held, self._local.held, name)
 
     def let_go(self, name: str, token: str) -> None:
         """As `Store.let_go`."""

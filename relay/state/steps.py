@@ -60,6 +60,9 @@ class Steps:
     A transaction is done when its `with` ends, and undone when that raises.
     """
 
+    waits = False
+    """As `Store.waits`."""
+
     def __init__(self) -> None:
         self.holder = THIS_PROCESS
         """Who takes lasting claims."""
@@ -151,6 +154,11 @@ class Steps:
             if token is not None:
                 _keep_places(table, name, places, now)
         return token
+
+    def held(self, name: str) -> int:
+        """As `Store.held`."""
+        with self.begin(write=False) as table:
+            return Places(table.get("p:" + name), table.now()).held
 
     def let_go(self, name: str, token: str) -> None:
         """As `Store.let_go`."""

@@ -99,6 +99,11 @@ class StoreAway(Exception):
 class Store(Protocol):
     """The steps. Each may raise `StoreAway`; then nothing is known to have happened."""
 
+    @property
+    def waits(self) -> bool:
+        """A step may wait for a network, and others run meanwhile."""
+        ...
+
     def take(self, choices: Sequence[Sequence[Claim]], *, by_room: bool = False) -> Taken | Full:
         """Count the claims of the first choice of which every window has room.
 
@@ -134,6 +139,10 @@ class Store(Protocol):
 
     def hold(self, name: str, limit: int, ttl_s: float) -> str | None:
         """One of `limit` places: its token, None when all are taken. Freed after `ttl_s`."""
+        ...
+
+    def held(self, name: str) -> int:
+        """How many places are taken."""
         ...
 
     def let_go(self, name: str, token: str) -> None:

@@ -118,6 +118,7 @@ class PlainUsageTap:
         self._decoder = decoder
         self._copy = bytearray()
         self._whole = True
+        self._usage: Usage | None = None
 
     @property
     def document(self) -> bytes:
@@ -127,9 +128,13 @@ class PlainUsageTap:
     @property
     def usage(self) -> Usage:
         """The tokens of the message, if the body is one."""
-        if self._whole:
-            return usage.from_message(bytes(self._copy), NO_USAGE)
-        return usage.from_tail(bytes(self._copy))
+        if self._usage is None:
+            document = bytes(self._copy)
+            whole = self._whole
+            self._usage = (
+                usage.from_message(document, NO_USAGE) if whole else usage.from_tail(document)
+            )
+        return self._usage
 
     @property
     def thinking(self) -> tuple[bytes, ...]:
@@ -137,6 +142,7 @@ class PlainUsageTap:
         return thinking.digests_of_message(self.document)
 
     def feed(self, chunk: bytes) -> None:
+        self._usage = None
         self._copy += self._decoder.feed(chunk)
         if len(self._copy) > MAX_PLAIN_BYTES:
             self._whole = False

@@ -125,7 +125,7 @@ def test_an_own_credential_knows_no_limits_of_our_keys(
     relay: Relay, plain_upstream: Upstream
 ) -> None:
     entry = provider("p", plain_upstream)
-    entry["keys"] = [{"key": "limited-1", "rpm_limit": 1}, {"key": "limited-2", "rpm_limit": 1}]
+    entry["keys"] = [{"key": "limited-1", "rpm_limit": 2}, {"key": "limited-2", "rpm_limit": 2}]
     relay.reload(config(entry, routing={"debug": True}))
     for _ in range(10):
         answer = relay.post(headers={BEARER: "Bearer ct"})

@@ -19,6 +19,17 @@ class PlaceSteps(Given):
     def test_without_places_nobody_gets_one(self, store: Store, limit: int) -> None:
         assert store.hold("p", limit, LONG_S) is None
 
+    def test_it_is_known_how_many_places_are_taken(self, store: Store, later: Later) -> None:
+        assert store.held("p") == 0
+        tokens = [store.hold("p", 3, LONG_S), store.hold("p", 3, SHORT_S), store.hold("p", 3, 1)]
+        assert (store.held("p"), store.held("q")) == (3, 0)
+
+        store.let_go("p", tokens[0] or "")
+        assert store.held("p") == 2
+
+        later(2 * SHORT_S)
+        assert store.held("p") == 1
+
     def test_a_place_that_is_let_go_is_free_for_one(self, store: Store) -> None:
         first, second = store.hold("p", 2, LONG_S), store.hold("p", 2, LONG_S)
         assert first
