@@ -13,19 +13,17 @@ Whether a step that was not answered has happened is not known: Redis may run it
 - `swap`: it happens only if the record is still `old`; whoever reads it next sees what it is.
 """
 
-import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
 from typing import Final, cast
 
 from relay.clock import Clock, SystemClock
 from relay.secret import Secret
 from relay.state.holder import THIS_PROCESS
-from relay.state.redis_connection import LIMIT_S, STEP_S, Address, Broken
+from relay.state.redis_connection import LIMIT_S, Address, Broken
 from relay.state.redis_pool import Pool
+from relay.state.redis_scripts import scripts
 from relay.state.resp import Refusal, Reply, word
 from relay.state.store import (
     HELD_S,
@@ -40,49 +38,12 @@ from relay.state.store import (
 )
 
 PREFIX: Final = "cc-relay:"
+_LATE_S: Final = 0.03
 _HELD_US: Final = round(HELD_S * 1_000_000)
 
-_STEPS: Final = (
-    "take",
-    "rooms",
-    "settle",
-    "bound",
-    "hold",
-    "held",
-    "let_go",
-    "renew",
-    "count",
-    "swap",
-    "look",
-    "loads",
-    "remember",
-    "recall",
-    "now",
-)
-# What scripts begin with; an order in which each finds what it needs.
-_SHARED: Final[Mapping[str, Sequence[str]]] = {
-    "take": ("clock", "window", "marks", "weigh"),
-    "rooms": ("clock", "window", "marks", "weigh"),
-    "settle": ("clock", "window", "marks"),
-    "bound": ("clock", "window"),
-    "hold": ("clock",),
-    "held": ("clock",),
-    "renew": ("clock", "marks"),
-    "look": ("clock",),
-    "loads": ("clock", "marks"),
-    "now": ("clock",),
-}
 # After a failover the connection may lead to the old server, and after a change of password to one
 # that does not know us: a new connection may do better.
 _ELSEWHERE: Final = frozenset({"READONLY", "MASTERDOWN", "NOAUTH"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Script:
-    by_hash: bytes
-    """The first two words of the command."""
-    whole: bytes
-    """The same for a Redis that does not have the script; it keeps it then."""
 
 
 class RedisStore:
@@ -99,9 +60,11 @@ class RedisStore:
         self._address = Address(url)
         self._prefix = prefix
         self._clock = clock or SystemClock()
-        self._scripts = _scripts()
+        self._scripts = scripts()
         self._clock_key = self._key("clock")
         self._pool: Pool | None = None
+        self._last = 0.0, 0.0
+        """When the last step ended, and how long it took."""
         self._process = 0
         self.holder = THIS_PROCESS
         """Who takes lasting claims."""
@@ -219,8 +182,9 @@ class RedisStore:
 
     def _run(self, step: str, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Reply:
         pool = self._own_pool()
-        connection = pool.lend(self._clock.monotonic() + LIMIT_S)
-        until = self._clock.monotonic() + STEP_S
+        began = self._clock.monotonic()
+        until = began + self._patience_s(began)
+        connection = pool.lend(until)
         script = self._scripts[step]
         head = b"*%d\r\n" % (3 + len(keys) + len(arguments))
         words = b"".join((_number(len(keys)), *keys, *arguments))
@@ -236,12 +200,23 @@ class RedisStore:
             raise
         if not isinstance(reply, Refusal):
             pool.give_back(connection)
+            now = self._clock.monotonic()
+            self._last = now, now - began
             return reply
         if reply.code in _ELSEWHERE:
             pool.drop(connection)
         else:
             pool.give_back(connection)
         raise StoreAway(f"Redis answered {reply.code}")
+
+    def _patience_s(self, now: float) -> float:
+        """What this step may take: an exchange takes two, one behind the other, and its client is
+        to wait `LIMIT_S` for both. After a late one the next has what that has left.
+        """
+        ended, took_s = self._last
+        if took_s < _LATE_S or now - ended > LIMIT_S:
+            return LIMIT_S
+        return max(LIMIT_S - took_s, _LATE_S)
 
     def _own_pool(self) -> Pool:
         process = os.getpid()
@@ -265,23 +240,6 @@ class RedisStore:
 
     def _key(self, name: str) -> bytes:
         return word(f"{self._prefix}{name}".encode("utf-8", "surrogatepass"))
-
-
-def _scripts() -> Mapping[str, _Script]:
-    folder = resources.files("relay.state") / "lua"
-
-    def text(name: str) -> bytes:
-        return (folder / f"{name}.lua").read_bytes()
-
-    return {step: _script(b"".join(map(text, (*_SHARED.get(step, ()), step)))) for step in _STEPS}
-
-
-def _script(text: bytes) -> _Script:
-    digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()  # what Redis calls it
-    return _Script(
-        by_hash=word(b"EVALSHA") + word(digest.encode()),
-        whole=word(b"EVAL") + word(text),
-    )
 
 
 def _number(number: int) -> bytes:

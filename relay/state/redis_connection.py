@@ -22,9 +22,7 @@ from relay.secret import Secret
 from relay.state.resp import Refusal, Reply, Unfinished, command, read
 
 LIMIT_S: Final = 0.1
-"""What connecting may take, and what the client waits in all (behaviour 9.8)."""
-STEP_S: Final = 0.05
-"""What the answer to one step may take: an exchange takes two before it is sent."""
+"""What a step may take, connecting included (behaviour 9.8)."""
 
 _CHUNK: Final = 65536
 _WOULD_WAIT: Final = (TimeoutError, BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
