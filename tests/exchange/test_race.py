@@ -70,6 +70,8 @@ def test_of_two_that_commit_at_the_same_moment_one_wins(pair: Pair) -> None:
     lost: list[Account] = []
 
     def run(account: Account) -> Reply:
+        if account is pair.second:
+            gevent.spawn(go.set)  # both wait
         go.wait(SLOW_S)
         try:
             pair.race.won(account)
@@ -79,8 +81,6 @@ def test_of_two_that_commit_at_the_same_moment_one_wins(pair: Pair) -> None:
             account.dropped()
             raise
         return WON
-
-    gevent.spawn_later(0.06, go.set)
 
     assert pair.run(run) is WON
     assert lost == [pair.second]
