@@ -14,7 +14,7 @@ from relay.breaker import classify
 from relay.breaker.breaker import Permit
 from relay.breaker.classify import Counts, Scope, Verdict
 from relay.exchange.exchange import Exchange
-from relay.exchange.inbound import COUNT_TOKENS
+from relay.exchange.inbound import MESSAGES
 from relay.exchange.key_judge import KeyJudge
 from relay.exchange.ordering import load_name
 from relay.exchange.outbound import Credential
@@ -129,7 +129,7 @@ class Account:
             key.failed(verdict, headers)
 
     def _used(self, usage: Usage) -> Amounts | None:
-        if self._exchange.inbound.path == COUNT_TOKENS:
+        if self._exchange.inbound.path != MESSAGES:
             return A_REQUEST
         return None if usage == NO_USAGE else Amounts.used(usage)
 
@@ -142,20 +142,37 @@ class Account:
             self._close(None if sent else NOTHING, Counts.NEUTRAL, "")
 
     def _close(self, used: Amounts | None, counts: Counts, reason: str) -> None:
+        """Each part whatever becomes of the others: over a network a step may be broken off."""
         self.is_closed = True
         self._lasting.running.finish(self._id)
-        keeper = self._lasting.keeper
-        # Settled before the keeper hears of it: in between it renews one too many, not one too few.
-        if self._load is not None:
-            self._lasting.store.settle(self._load, (0,))
-            keeper.unclaim(self._load.claims[0].name)
-        if self._lease is not None:
-            in_flight = self._lease.in_flight
-            self._lease.settle(used)
-            if in_flight:
-                keeper.unclaim(in_flight)
-        if self._permit.place is not None:
-            keeper.free(self._permit)
+        try:
+            self._give_back(used)
+        finally:
+            if self._permit.place is not None:
+                self._lasting.keeper.free(self._permit)
+            self._tell(counts, reason)
+
+    def _give_back(self, used: Amounts | None) -> None:
+        """Settled before the keeper hears of it: in between it renews one too many, not one too
+        few.
+        """
+        keeper, load, lease = self._lasting.keeper, self._load, self._lease
+        try:
+            if load is not None:
+                try:
+                    self._lasting.store.settle(load, (0,))
+                finally:
+                    keeper.unclaim(load.claims[0].name)
+        finally:
+            if lease is not None:
+                in_flight = lease.in_flight
+                try:
+                    lease.settle(used)
+                finally:
+                    if in_flight:
+                        keeper.unclaim(in_flight)
+
+    def _tell(self, counts: Counts, reason: str) -> None:
         match counts:
             case Counts.SUCCESS:
                 self._permit.success()

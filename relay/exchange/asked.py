@@ -7,7 +7,7 @@ from relay.exchange import signatures
 from relay.exchange.inbound import COUNT_TOKENS, MESSAGES, Inbound
 from relay.lazy import lazy
 from relay.messages.estimate import estimate
-from relay.messages.thinking import digests
+from relay.messages.thinking import digests, is_signed
 from relay.routing.affinity import Issuer
 from relay.routing.session import is_sub_agent, session_id
 from relay.routing.traits import Traits
@@ -43,6 +43,12 @@ class Asked:
     def thinking(self) -> tuple[bytes, ...]:
         """What tells the thinking blocks of the history from others, in its order."""
         return self._digests if self._may_hold_thinking else ()
+
+    @lazy
+    def has_signatures(self) -> bool:
+        """Whether somebody has signed a block of the history."""
+        members = self._inbound.members
+        return members is not None and self._may_hold_thinking and is_signed(members)
 
     @lazy
     def _digests(self) -> tuple[bytes, ...]:

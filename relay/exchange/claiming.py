@@ -17,7 +17,7 @@ from relay.exchange.route import Route
 from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
 from relay.keys.lease import Resting
-from relay.limits.kinds import Amounts
+from relay.limits.kinds import NOTHING, Amounts
 
 _SOON_S: Final = 1.0
 
@@ -72,7 +72,15 @@ class Claiming:
         if credential is None or isinstance(credential, Resting):
             permit.neutral()
             return None
-        return Account(self._exchange, upstream, credential, permit, standing)
+        try:
+            return Account(self._exchange, upstream, credential, permit, standing)
+        except BaseException:  # over a network an account, too, takes its time to open
+            try:
+                if credential.lease is not None:
+                    credential.lease.settle(NOTHING)
+            finally:
+                permit.neutral()
+            raise
 
     @property
     def is_worth_waiting(self) -> bool:

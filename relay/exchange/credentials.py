@@ -39,11 +39,12 @@ class Credentials:
     ) -> Credential | Resting | None:
         """What to show this upstream, `Resting` while its keys rest, None when there is no more."""
         own = upstream.passes(self._client)
-        if own and self._shown_to not in ("", _host(upstream)):
-            own = None  # it is another's
+        if own and self._shown_to not in ("", _host(upstream)):  # it is another's
+            if upstream.config.auth == "passthrough" or not upstream.pool.total:
+                return None
         elif own is not None or not upstream.pool.total:
             return self._without_key(upstream, own or {})
-        if not upstream.pool.total or not self._client.may_use_keys:
+        if not self._client.may_use_keys:
             return None
         tried = self._tried.setdefault(upstream.name, set())
         lease = upstream.pool.lease(

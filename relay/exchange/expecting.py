@@ -3,7 +3,7 @@
 from relay.exchange import sessions
 from relay.exchange.asked import Asked
 from relay.exchange.exchange import Exchange
-from relay.exchange.inbound import COUNT_TOKENS
+from relay.exchange.inbound import COUNT_TOKENS, MESSAGES
 from relay.exchange.standing import Standing
 from relay.exchange.upstream import Upstream
 from relay.limits.kinds import A_REQUEST, Amounts
@@ -14,9 +14,12 @@ def expected(
     exchange: Exchange, asked: Asked, upstream: Upstream, standing: Standing, model: str
 ) -> Amounts:
     """One request, and where the upstream's keys have limits on tokens, how many there may be."""
+    path = exchange.inbound.path
+    if path not in (MESSAGES, COUNT_TOKENS):
+        return A_REQUEST
     if not upstream.pool.counts_tokens(standing.keys(upstream)):
         return A_REQUEST
-    if exchange.inbound.path == COUNT_TOKENS:
+    if path == COUNT_TOKENS:
         return Amounts.of(asked.input_tokens, 0)
     lasting = exchange.means.lasting
     share = sessions.last_share(lasting.store, asked.session) if asked.session else 0.0

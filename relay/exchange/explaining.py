@@ -162,7 +162,10 @@ class _Stepping:
         client, total = self._exchange.client, upstream.pool.total
         own, host = upstream.passes(client), urlsplit(upstream.base_url).netloc
         if own and self._shown_to not in ("", host):
-            if not (total and client.may_use_keys):
+            keys_are_for_it = (
+                total and client.may_use_keys and upstream.config.auth != "passthrough"
+            )
+            if not keys_are_for_it:
                 return "", f"the client's own credential goes to {self._shown_to} alone", False
         elif own is not None or not total:
             self._shown_to = host if own else self._shown_to

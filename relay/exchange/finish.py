@@ -8,8 +8,8 @@ accounted for before its last bytes go out. Where a step of the store waits for 
 cost the client the wait: there it is done beside.
 """
 
+import _thread
 import logging
-import threading
 from typing import Final
 
 from relay.breaker import classify
@@ -56,8 +56,10 @@ class Finish:
 
     def closed(self, ending: Ending, usage: Usage) -> None:
         """The server has let go of the body."""
-        self._begin(ending, usage)
-        self._exchange.settlement.end(self._status, ending.name.lower(), usage)
+        try:
+            self._begin(ending, usage)
+        finally:
+            self._exchange.settlement.end(self._status, ending.name.lower(), usage)
 
     def dropped(self) -> None:
         """Nobody has taken the body."""
@@ -70,16 +72,22 @@ class Finish:
             return
         self._has_begun = True
         if self._exchange.means.lasting.store.waits:
-            # Under gevent, a greenlet.
-            threading.Thread(target=self._beside, args=(ending, usage), daemon=True).start()
+            # Under gevent, a greenlet. Not a `Thread`, which waits for its start.
+            _thread.start_new_thread(self._beside, (ending, usage))
         else:
-            self._account_for(ending, usage)
+            self._safely(ending, usage)
 
     def _beside(self, ending: Ending, usage: Usage) -> None:
         try:
-            self._account_for(ending, usage)
-        except Exception:  # whatever it still holds runs out
+            self._safely(ending, usage)
+        except Exception:
             log.exception("an exchange was not accounted for")
+
+    def _safely(self, ending: Ending, usage: Usage) -> None:
+        try:
+            self._account_for(ending, usage)
+        finally:
+            self._account.dropped()  # which does nothing after any other end
 
     def _account_for(self, ending: Ending, usage: Usage) -> None:
         account, status = self._account, self._status

@@ -5,6 +5,7 @@ nothing behind. An exchange may take longer: while anything is held, a thread of
 gevent, a greenlet) renews it. It costs nothing while nobody holds anything.
 """
 
+import _thread
 import logging
 import threading
 from collections import Counter
@@ -34,7 +35,8 @@ class Keeper:
         self._claims: Counter[str] = Counter()
         self._places: set[Renewable] = set()
         self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.is_running = False
+        """A thread of its own renews what is held."""
 
     def claim(self, name: str) -> None:
         """A lasting claim by this name was taken."""
@@ -61,21 +63,25 @@ class Keeper:
         self._closed.set()
 
     def _start(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-            self._thread.start()
+        if not self.is_running:
+            self.is_running = True
+            # Not a `Thread`: it waits for its start, and whoever claims must not be let go here.
+            _thread.start_new_thread(self._run, ())
 
     def _run(self) -> None:
-        while not self._closed.wait(self._every_s):
-            if not (self._claims or self._places):
-                self._thread = None
-                return
-            renewals = [place.renew for place in tuple(self._places)]
-            for renew in (self._renew_claims, *renewals):
-                try:
-                    renew()
-                except Exception:  # the others are held all the same
-                    log.exception("what is held could not be renewed")
+        try:
+            while not self._closed.wait(self._every_s) and (self._claims or self._places):
+                self._renew()
+        finally:
+            self.is_running = False
+
+    def _renew(self) -> None:
+        renewals = [place.renew for place in tuple(self._places)]
+        for renew in (self._renew_claims, *renewals):
+            try:
+                renew()
+            except Exception:  # the others are held all the same
+                log.exception("what is held could not be renewed")
 
     def _renew_claims(self) -> None:
         self._store.renew(dict(self._claims), (), HELD_S)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import gevent
 from gevent.event import Event
 
+from relay.breaker.classify import Next
 from relay.exchange.account import Account
 from relay.exchange.failure import Failure
 from relay.exchange.reply import Reply
@@ -77,19 +78,26 @@ class Race:
             raise faults[0]
         return failures
 
-    @property
-    def _is_decided(self) -> bool:
-        return self._winner is not None or self._ended.is_set()
-
     def _hedge(self, run: Run, second: Callable[[], Account | None]) -> None:
-        """Ask somebody else, unless the first has had its end while they were looked for."""
-        account = None if self._is_decided else second()
+        """Ask somebody else, unless the first was committed while they were looked for.
+
+        If it has failed meanwhile they are whom the walk would ask next.
+        """
+        account = None if self._winner is not None or self._ended.is_set() else second()
         if account is None:
             return
-        if self._is_decided:
+        if self._winner is not None or self._is_final:
             account.dropped(sent=False)
         else:
             self._begin(run, account)
+
+    @property
+    def _is_final(self) -> bool:
+        """Whether one has ended so that nobody else is asked."""
+        values: list[object] = [each.value for each in self._running if each.dead]
+        return any(
+            not isinstance(each, Failure) or each.verdict.next is Next.NONE for each in values
+        )
 
     def _begin(self, run: Run, account: Account) -> None:
         greenlet = gevent.spawn(_outcome, run, account)

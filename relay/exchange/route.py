@@ -156,6 +156,8 @@ class Routing:
         if len(candidates) < _A_CHOICE or not self._asked.thinking:
             return None
         known = self._asked.issuers(self._means.lasting.store) or {}
+        if not known and not self._asked.has_signatures:
+            return None  # nobody has signed anything
         newest_first = [known.get(digest) for digest in reversed(self._asked.thinking)]
         families = {upstream.name: upstream.family for upstream in self._means.upstreams}
         return affinity(candidates, families, newest_first)

@@ -23,6 +23,13 @@ def digests(members: edit.Members) -> tuple[bytes, ...]:
     return _digests(block for turn in turns for block in turn.blocks)
 
 
+def is_signed(members: edit.Members) -> bool:
+    """Whether a thinking block of the history has a signature, or is redacted, which is one."""
+    turns = history.thinking_turns(members).values()
+    thinking = (block for turn in turns for block in turn.blocks if block.thinks)
+    return any(block.signed or block.type == "redacted_thinking" for block in thinking)
+
+
 def digests_of_message(document: bytes) -> tuple[bytes, ...]:
     """The digests of the blocks of one message, as a plain answer brings it."""
     return _digests(history.blocks_of(document)) if _THINKS in document else ()

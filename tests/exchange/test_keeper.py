@@ -1,6 +1,5 @@
 """What running exchanges hold lasts while their process lives, and no longer."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -44,7 +43,6 @@ def store(clock: LeapingClock) -> MemoryStore:
 
 @pytest.fixture
 def keeper(store: MemoryStore) -> Iterator[Keeper]:
-    until("the end of other tests' threads", lambda: not threads())
     keeper = Keeper(store, every_s=EVERY_S)
     yield keeper
     keeper.close()
@@ -54,10 +52,6 @@ def take(store: MemoryStore, name: str) -> Taken:
     taken = store.take([[Claim(name, 1, lasting=True)]])
     assert isinstance(taken, Taken)
     return taken
-
-
-def threads() -> int:
-    return sum(thread.name == "keeper" for thread in threading.enumerate())
 
 
 @contextmanager
@@ -168,26 +162,26 @@ def test_it_costs_nothing_while_nothing_is_held(keeper: Keeper, hold: str) -> No
         "place": (lambda: keeper.place(place), lambda: keeper.free(place)),
     }
     take_it, give_it_back = ways[hold]
-    assert threads() == 0
+    assert not keeper.is_running
     for _ in range(2):
         take_it()
         take_it()
-        assert threads() == 1
+        assert keeper.is_running
 
         give_it_back()
         give_it_back()
 
-        until("the end of the thread", lambda: threads() == 0)
+        until("the end of the thread", lambda: not keeper.is_running)
 
 
 def test_it_ends_when_it_is_closed(keeper: Keeper) -> None:
     keeper.claim("n")
-    assert threads() == 1
+    assert keeper.is_running
 
     keeper.close()
     keeper.close()
 
-    until("the end of the thread", lambda: threads() == 0)
+    until("the end of the thread", lambda: not keeper.is_running)
 
 
 def test_freeing_what_is_not_held_does_no_harm(keeper: Keeper) -> None:
@@ -196,4 +190,4 @@ def test_freeing_what_is_not_held_does_no_harm(keeper: Keeper) -> None:
 
     keeper.claim("n")
 
-    assert threads() == 1
+    assert keeper.is_running
