@@ -14,6 +14,7 @@ Ends with 1 if the judged row is over its target.
 """
 
 import argparse
+import gc
 import json
 import sys
 import tempfile
@@ -161,6 +162,8 @@ def measured(case: Case, *, requests: int, runs: int) -> tuple[float, Mapping[st
         deciding = Deciding(case, Path(folder))
         for _ in range(min(requests, 200)):
             deciding.once()
+        gc.collect()
+        gc.freeze()  # as a worker does when it has loaded everything
         totals = [_total_us(deciding, requests) for _ in range(runs)]
         parts = [_parts_us(deciding, requests) for _ in range(runs)]
         deciding.close()

@@ -70,7 +70,10 @@ class Permit:
 
     def success(self) -> None:
         """The provider answered, and well for what it is asked here (behaviour 10.1)."""
-        self._end(Signal.SUCCESS, "probes succeeded")
+        if self.place is None and not self._ended and self._breakers.is_clean(self.provider):
+            self._ended = True  # there is nothing to forgive, as nearly always
+        else:
+            self._end(Signal.SUCCESS, "probes succeeded")
 
     def failure(self, reason: str) -> None:
         """It failed; `reason` is for the log."""
@@ -112,6 +115,10 @@ class Breakers:
     def name(self, provider: str) -> str:
         """The name of a provider's record, for `Store.look`."""
         return f"breaker/{provider}"
+
+    def is_clean(self, provider: str) -> bool:
+        """Whether nothing stands against it, now."""
+        return self.store.look((f"breaker/{provider}",)).records[0] is None
 
     def admit(
         self, provider: str, record: bytes | None, now: float, config: CircuitBreakerConfig
@@ -157,8 +164,6 @@ class Breakers:
         """Change the record as the outcome says, after whatever others have made of it."""
         name = self.name(provider)
         now, (record,) = self.store.look([name])
-        if record is None and outcome.signal is Signal.SUCCESS:
-            return  # as nearly always; `after` would say the same, for twice the price
         for _ in range(_TRIES):
             changed = after(record, outcome, now, config, mark=self._draw(MARK_BYTES))
             if isinstance(changed, Unchanged):

@@ -112,7 +112,7 @@ class Account:
         """A body that was committed has ended; `verdict` judges its end."""
         if self.is_closed:
             return
-        if usage.output_tokens and self.counts_tokens:
+        if usage.output_tokens and self._lease is not None:
             self._lasting.outputs.seen(self.upstream.name, self.model, usage.output_tokens)
         self._judge_key(verdict)
         self._close(self._used(usage), verdict.counts, reason)

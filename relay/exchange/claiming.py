@@ -30,6 +30,7 @@ class Claiming:
         self._asked = asked
         self._route = route
         self._standing = standing
+        self._first = route.order[0]
         self._credentials = Credentials(exchange)
         self._rests: list[Resting] = []
         self._down_s: list[float] = []
@@ -61,7 +62,7 @@ class Claiming:
                 upstream,
                 standing,
                 self._amounts(upstream),
-                preferred=self._preferred(upstream),
+                preferred=self._route.key_digest if upstream is self._first else b"",
                 last_resort=last_resort,
             )
         except BaseException:
@@ -98,6 +99,3 @@ class Claiming:
         return lambda: expected(
             self._exchange, self._asked, upstream, self._standing, self._route.model
         )
-
-    def _preferred(self, upstream: Upstream) -> bytes:
-        return self._route.key_digest if upstream is self._route.order[0] else b""

@@ -15,9 +15,8 @@ def expected(
 ) -> Amounts:
     """One request, and where the upstream's keys have limits on tokens, how many there may be."""
     path = exchange.inbound.path
-    if path not in (MESSAGES, COUNT_TOKENS):
-        return A_REQUEST
-    if not upstream.pool.counts_tokens(standing.keys(upstream)):
+    has_tokens = path in (MESSAGES, COUNT_TOKENS)
+    if not (has_tokens and upstream.pool.counts_tokens(standing.keys(upstream))):
         return A_REQUEST
     if path == COUNT_TOKENS:
         return Amounts.of(asked.input_tokens, 0)
@@ -25,4 +24,5 @@ def expected(
     share = sessions.last_share(lasting.store, asked.session) if asked.session else 0.0
     sent = renamed(model, upstream.config.model_mapping) if model else ""
     output = lasting.outputs.expected(upstream.name, sent, asked.max_tokens)
-    return Amounts.of(round(asked.input_tokens * (1 - share)), output)
+    taken = round(asked.input_tokens * (1 - share)) if share else asked.input_tokens
+    return Amounts(1, taken, output, taken + output)

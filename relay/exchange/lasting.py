@@ -41,12 +41,14 @@ class Running:
 
     def begin(self, asked: str) -> None:
         """One attempt more; `asked`: key id or provider."""
-        self.attempts[asked] += 1
+        self.attempts[asked] = self.attempts.get(asked, 0) + 1
 
     def finish(self, asked: str) -> None:
         """One attempt less."""
-        self.attempts[asked] -= 1
-        if not self.attempts[asked]:
+        left = self.attempts[asked] - 1
+        if left:
+            self.attempts[asked] = left
+        else:
             del self.attempts[asked]
 
 

@@ -171,7 +171,7 @@ class KeyPool:
     def _take(
         self, standing: Standing, usable: Sequence[Member], amounts: Amounts, preferred: bytes
     ) -> Lease | Resting:
-        if usable and len(self._all) == 1 and not any(standing.limits(usable[0])):
+        if len(self._all) == 1 and usable and not any(standing.limits(usable[0])):
             return Lease(self._store, usable[0], self._provider)
         wait_s = self._rests_s(standing) if standing.keys else math.inf
         by_room = self._strategy == "least_loaded"
@@ -187,6 +187,9 @@ class KeyPool:
         self, usable: Sequence[Member], preferred: bytes, *, step: int = 1
     ) -> Iterator[Sequence[Member]]:
         """Groups of keys: the highest priority first, each group as the strategy has it."""
+        if len(usable) == 1:
+            yield usable
+            return
         wanted = preferred and [member for member in usable if member.digest == preferred]
         if wanted:
             yield wanted

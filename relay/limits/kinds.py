@@ -60,7 +60,8 @@ class Amounts(NamedTuple):
     @classmethod
     def used(cls, usage: Usage) -> "Amounts":
         """What a request has used; reads from the prompt cache are free."""
-        return cls.of(usage.input_tokens + usage.cache_write, usage.output_tokens)
+        taken, given = usage.input_tokens + usage.cache_write, usage.output_tokens
+        return cls(1, taken, given, taken + given)
 
 
 NO_LIMITS = Limits()

@@ -15,6 +15,7 @@ from typing import Final
 from relay.limits.kinds import NO_LIMITS, UNKNOWN_LIMIT, Kind, Limits
 
 _PREFIX: Final = "anthropic-ratelimit-"
+_LENGTH: Final = len(_PREFIX)
 _KINDS: Final[Mapping[Kind, str]] = {
     Kind.REQUESTS: "requests",
     Kind.INPUT: "input-tokens",
@@ -55,7 +56,7 @@ NOTHING_LEARNED: Final = Learned(NO_LIMITS, {})
 
 def learned(headers: Sequence[tuple[str, str]], *, now_wall: float) -> Learned:
     """Read the headers; names in lower case."""
-    fields = {name: value for name, value in headers if name.startswith(_PREFIX)}
+    fields = {name: value for name, value in headers if name[:_LENGTH] == _PREFIX}
     if not fields:
         return NOTHING_LEARNED
     limits, left = [0, 0, 0, 0], {}
