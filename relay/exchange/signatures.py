@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from relay.config.model import SignaturesConfig
+from relay.messages.thinking import MOST_BLOCKS
 from relay.routing.affinity import Issuer
 from relay.state.store import Store
 
@@ -17,7 +18,11 @@ _RING: Final = "signatures"
 
 
 def issuers(store: Store, digests: Sequence[bytes]) -> Mapping[bytes, Issuer]:
-    """Who issued those of these blocks that are remembered."""
+    """Who issued those of these blocks, the newest of a history, that are remembered.
+
+    Of one with very many the older ones count as not known: what is signed stays as it is.
+    """
+    digests = digests[-MOST_BLOCKS:]
     found = store.recall([_name(digest) for digest in digests])
     return {
         digest: _issuer(fact)
@@ -30,10 +35,11 @@ def remember(
     store: Store, digests: Sequence[bytes], issuer: Issuer, config: SignaturesConfig
 ) -> None:
     """These blocks have just been issued by this provider, of this family."""
-    digests = digests[-config.max_entries :]
+    digests = digests[-min(config.max_entries, MOST_BLOCKS) :]
+    issued = frozenset(digests)
     first = store.count(_RING, len(digests))
     slots = [f"slot/{(first + place) % config.max_entries}" for place in range(len(digests))]
-    gone = [digest for digest in store.recall(slots) if digest and digest not in digests]
+    gone = [digest for digest in store.recall(slots) if digest and digest not in issued]
     if gone:
         store.remember({_name(digest): b"" for digest in gone}, 0)
     fact = "\0".join(issuer).encode("utf-8", "replace")

@@ -136,6 +136,7 @@ def without(spans: Sequence[Span], out: Collection[int]) -> list[Edit]:
     `spans`: all of them. `out`: the places in `spans` of those that go.
     """
     edits: list[Edit] = []
+    out = frozenset(out)
     kept_end = begun = ended = -1
     for place, (start, end) in enumerate(spans):
         if place in out:

@@ -112,7 +112,7 @@ class Fitting:
                 resigned[place] = verdict.signature
         if has_lost:
             kept = self._without_empty_texts(turn, kept)
-        unsigned = [place for place in kept if _is_signed_tool(turn.blocks[place])]
+        unsigned = {place for place in kept if _is_signed_tool(turn.blocks[place])}
         self._said["prefixed"] += len(resigned)
         self._said["tool"] += len(unsigned)
         order = kept if knows else self._in_order(turn, kept)
@@ -186,11 +186,12 @@ class Fitting:
         run: list[int] = []
         for place in reversed(range(len(self._messages))):
             if self._role(place) == "assistant":
-                run.insert(0, place)
+                run.append(place)
             elif gone.issuperset(run):
                 run.clear()
             else:
                 break
+        run.reverse()
         return run
 
     def _turn(self, place: int) -> _Fitted | None:

@@ -11,6 +11,9 @@ from relay.messages import edit, history
 from relay.messages.fitting import Fitting
 from relay.messages.judging import Judge
 
+MOST_BLOCKS: Final = 1024
+"""The newest so many blocks of an answer are remembered, and of a history looked up."""
+
 _THINKS: Final = b'thinking"'
 
 
@@ -31,8 +34,11 @@ def is_signed(members: edit.Members) -> bool:
 
 
 def digests_of_message(document: bytes) -> tuple[bytes, ...]:
-    """The digests of the blocks of one message, as a plain answer brings it."""
-    return _digests(history.blocks_of(document)) if _THINKS in document else ()
+    """The digests of the last blocks of one message, as a plain answer brings it."""
+    if _THINKS not in document:
+        return ()
+    thinking = [block for block in history.blocks_of(document) if block.thinks]
+    return _digests(thinking[-MOST_BLOCKS:])
 
 
 def edits(

@@ -1,7 +1,8 @@
 """Who issued a thinking block: a memory with a bound (behaviour 11.1)."""
 
 import hashlib
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,8 @@ def store(clock: LeapingClock) -> MemoryStore:
 
 def remembered(store: MemoryStore | LmdbStore, most: int = 40) -> list[int]:
     """Which blocks of `most` are."""
-    found = signatures.issuers(store, blocks(*range(most)))
-    return [number for number in range(most) if blocks(number)[0] in found]
+    numbers = {blocks(number)[0]: number for number in range(most)}
+    return [number for digest, number in numbers.items() if signatures.issuers(store, [digest])]
 
 
 def test_those_that_are_remembered_are_told_from_those_that_are_not(store: MemoryStore) -> None:
@@ -82,6 +83,57 @@ def test_an_answer_with_more_blocks_than_there_is_room_for_stays_within_the_boun
     signatures.remember(store, blocks(12, 13), A, FEW)
 
     assert remembered(store) == [9, 10, 11, 12, 13]
+
+
+class Asked(MemoryStore):
+    """Counts the names that are asked for, and notes how many facts were told at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recalled = self.told = 0
+
+    def recall(self, names: Sequence[str]) -> list[bytes | None]:
+        self.recalled += len(names)
+        return super().recall(names)
+
+    def remember(self, facts: Mapping[str, bytes], ttl_s: float) -> None:
+        self.told = max(self.told, len(facts))
+        super().remember(facts, ttl_s)
+
+
+def test_of_very_many_blocks_the_newest_are_looked_up() -> None:
+    store = Asked()
+    history = blocks(*range(5000))
+    for number in (0, 3975, 3976, 4999):
+        signatures.remember(store, blocks(number), A, FEW)
+    store.recalled = 0
+
+    found = signatures.issuers(store, history)
+
+    assert list(found) == blocks(3976, 4999)
+    assert store.recalled == 1024
+
+
+def test_of_an_answer_with_very_many_blocks_the_last_are_remembered() -> None:
+    store = Asked()
+    roomy = SignaturesConfig(ttl_ms=60_000, max_entries=200_000)
+
+    signatures.remember(store, blocks(*range(3000)), A, roomy)
+
+    assert remembered(store, 3000) == list(range(1976, 3000))
+    assert store.told == 2048  # each with its place in the ring
+
+
+def test_an_answer_that_pushes_out_very_many_costs_a_moment() -> None:
+    store = MemoryStore()
+    full = SignaturesConfig(ttl_ms=60_000, max_entries=20_000)
+    issued = [blocks(*range(turn, turn + 20_000)) for turn in (0, 20_000)]
+    began = time.process_time()
+
+    for each in issued:
+        signatures.remember(store, each, A, full)
+
+    assert time.process_time() - began < 0.5
 
 
 def test_they_are_forgotten_in_their_time(store: MemoryStore, clock: LeapingClock) -> None:
