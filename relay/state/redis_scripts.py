@@ -34,8 +34,9 @@ _SHARED: Final[Mapping[str, Sequence[str]]] = {
     "hold": ("clock",),
     "held": ("clock",),
     "renew": ("clock", "marks"),
-    "look": ("clock",),
+    "look": ("clock", "many"),
     "loads": ("clock", "marks"),
+    "recall": ("many",),
     "now": ("clock",),
 }
 

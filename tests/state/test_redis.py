@@ -182,3 +182,15 @@ def test_a_redis_that_is_full_says_so(store: RedisStore, client: Any) -> None:
         store.count("n")
     client.config_set("maxmemory", 0)
     assert store.count("n") == 0
+
+
+def test_more_names_than_lua_has_places_on_its_stack_are_one_step(store: RedisStore) -> None:
+    names = [f"n{number}" for number in range(9000)]
+    facts = {name: name.encode() for name in names[::3]}
+    store.remember(facts, 60.0)
+    store.swap(names[-1], None, b"last")
+    store.take([[Claim(names[-1], 2, lasting=True)]])
+
+    assert store.recall(names) == [facts.get(name) for name in names]
+    assert store.look(names).records == [None] * 8999 + [b"last"]
+    assert [load.held for load in store.loads(names)] == [0] * 8999 + [2]
