@@ -102,7 +102,9 @@ def after(
     changed = step(replace(circuit, state=found.state), outcome, _Means(now, config, mark))
     if isinstance(changed, Unchanged):
         return UNCHANGED
-    return None if changed is _CLEAN else _packed(replace(changed, mark=mark))
+    if changed is _CLEAN:
+        return UNCHANGED if record is None else None
+    return _packed(replace(changed, mark=mark))
 
 
 def caught_up(
@@ -150,8 +152,8 @@ def _count_failure(circuit: _Circuit, _: Outcome, means: _Means) -> _Circuit:
     return replace(circuit, failures=failures)
 
 
-def _start_the_row_anew(circuit: _Circuit, _: Outcome, __: _Means) -> _Circuit | Unchanged:
-    return _CLEAN if circuit.failures else UNCHANGED
+def _start_the_row_anew(_: _Circuit, __: Outcome, ___: _Means) -> _Circuit:
+    return _CLEAN
 
 
 def _turn_half_open(circuit: _Circuit, _: Outcome, __: _Means) -> _Circuit:
@@ -167,7 +169,8 @@ def _count_success(circuit: _Circuit, outcome: Outcome, means: _Means) -> _Circu
         return UNCHANGED
     successes = min(circuit.successes + 1, _MOST)
     if successes >= means.config.half_open_probes:
-        return _Circuit(State.CLOSED)  # with a mark: who closed it is one, and says so
+        # With a mark: who closed it is one, and says so. The next success leaves no record.
+        return _Circuit(State.CLOSED)
     return replace(circuit, successes=successes)
 
 

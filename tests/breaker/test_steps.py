@@ -1,12 +1,14 @@
 """What permits cost the store, and what comes of them when steps meet or break off."""
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from relay.breaker.breaker import Breakers
-from relay.breaker.transitions import State, standing
+from relay.breaker.transitions import Outcome, Signal, State, standing
+from relay.clock import Clock
 from relay.config.model import CircuitBreakerConfig
 from relay.state.memory import MemoryStore
 from relay.state.store import Looked
@@ -18,8 +20,8 @@ from tests.state.given import SetClock
 class Counting(MemoryStore):
     """Counts its steps; before one look it lets somebody else come between."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(clock)
         self.looks = self.swaps = 0
         self.between: Callable[[], None] | None = None
 
@@ -45,6 +47,52 @@ def test_a_success_while_all_is_well_costs_one_look() -> None:
     permit.success()
 
     assert (before, store.looks, store.swaps) == (0, 1, 0)
+
+
+def test_a_breaker_that_closed_again_costs_one_swap_more_and_then_one_look() -> None:
+    store = Counting(clock := SetClock(1_800_000_000.0))
+    worker = Worker(store, Breakers(store))
+    worker.open()
+    clock.later(OPEN_S)
+    late = [worker.let_in() for _ in range(CONFIG.half_open_probes)]
+    for permit in late:
+        permit.success()
+    assert worker.state() is State.CLOSED
+
+    costs = []
+    for _ in range(3):
+        permit, before = worker.let_in(), store.swaps
+        permit.success()
+        costs.append(store.swaps - before)
+
+    assert costs == [1, 0, 0]
+    assert store.look([worker.breakers.name(PROVIDER)]).records == [None]
+
+
+def test_a_probe_that_comes_too_late_to_close_it_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Counting(clock := SetClock(1_800_000_000.0))
+    worker = Worker(store, Breakers(store))
+    worker.open()
+    clock.later(OPEN_S)
+    one = CircuitBreakerConfig(3, int(OPEN_S * 1000), 1)
+    first = worker.breakers.admit(PROVIDER, *_record_and_time(worker), one)
+    assert first is not None
+    epoch = standing(*_record_and_time(worker), one).epoch
+    caplog.clear()
+    caplog.set_level(logging.INFO)
+    store.between = first.success
+
+    worker.breakers.hear(PROVIDER, Outcome(Signal.SUCCESS, epoch), one, "probes succeeded")
+
+    assert [record.message for record in caplog.records] == ["breaker changed"]
+    assert worker.state() is State.CLOSED
+
+
+def _record_and_time(worker: Worker) -> tuple[bytes | None, float]:
+    now, (record,) = worker.store.look([worker.breakers.name(PROVIDER)])
+    return record, now
 
 
 def test_a_failure_counts_though_another_comes_between() -> None:

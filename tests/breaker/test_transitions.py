@@ -98,9 +98,19 @@ def test_closed_again_it_counts_from_nothing(opened: Circuit) -> None:
     for _ in range(2):
         opened.hears(Signal.SUCCESS, HALF, epoch)
 
-    assert not opened.hears(Signal.SUCCESS, HALF)
     opened.fails(2, HALF)
     assert opened.stands(HALF).state is State.CLOSED
+
+
+def test_the_first_success_after_it_closed_leaves_no_record(opened: Circuit) -> None:
+    epoch = opened.stands(HALF).epoch
+    for _ in range(2):
+        opened.hears(Signal.SUCCESS, HALF, epoch)
+    assert opened.record is not None  # whose mark says who closed it
+
+    assert opened.hears(Signal.SUCCESS, HALF)
+    assert opened.record is None
+    assert not opened.hears(Signal.SUCCESS, HALF)
 
 
 def test_one_failure_of_a_probe_opens_it_again_and_its_time_starts_anew(opened: Circuit) -> None:
