@@ -37,7 +37,8 @@ from relay.state.store import Claim, Full, Looked, StoreAway, Taken
 
 log = logging.getLogger("relay.state")
 
-MAP_BYTES: Final = 64 << 20
+# A file that grows as it is needed. With 64 MiB it was full after 105 000 remembered signatures.
+MAP_BYTES: Final = 256 << 20
 # Where the map is full in the middle of a step, so many are dropped at once, until it is filled no
 # more than that.
 _DROP_MANY: Final = 1000
@@ -131,12 +132,14 @@ class LmdbStore(Steps):
         except lmdb.Error:
             return self._take_mended(choices, by_room=by_room)
 
-    def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
+    def settle(
+        self, taken: Taken, amounts: Sequence[int], look: Sequence[str] = ()
+    ) -> list[bytes | None]:
         """As `Store.settle`."""
         try:
-            Steps.settle(self, taken, amounts)
+            return Steps.settle(self, taken, amounts, look)
         except lmdb.Error:
-            self._settle_mended(taken, amounts)
+            return self._settle_mended(taken, amounts, look)
 
     def look(self, names: Sequence[str]) -> Looked:
         """As `Store.look`: twice for each request, so it does without a table, too."""
