@@ -23,11 +23,11 @@ class Marks:
     __slots__ = ("_held", "counted", "taken_at")
 
     def __init__(self, record: bytes | None, now: float) -> None:
-        """Read a record; None: nothing is held."""
+        """Read a record; None, or one of a wrong length: nothing is held."""
         self._held: dict[int, tuple[int, float]] = {}
         self.counted = 0
-        if not record:
-            self.taken_at = 0.0
+        if not record or len(record) % _MARK.size != _HEAD.size:
+            self.taken_at = 0.0  # of another version, too
         elif len(record) == _ONE_BYTES:
             self.taken_at, holder, count, end = _ONE.unpack(record)
             if end > now:

@@ -16,10 +16,10 @@ class Places:
     __slots__ = ("_held", "_last")
 
     def __init__(self, record: bytes | None, now: float) -> None:
-        """Read a record; None: nobody holds any."""
+        """Read a record; None, or one of a wrong length: nobody holds any."""
         self._held: dict[str, float] = {}
         self._last = 0
-        if record:
+        if record and len(record) % _PLACE.size == _LAST.size:
             (self._last,) = _LAST.unpack_from(record)
             for token, end in _PLACE.iter_unpack(record[_LAST.size :]):
                 if end > now:

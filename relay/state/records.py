@@ -229,7 +229,7 @@ def _goes_on(clocks: bytes | None, wall: float, monotonic: float) -> tuple[float
     clock is one for all processes, so they agree without writing anything. Only a step forward is
     written, or a restart of the machine, which begins that clock anew.
     """
-    if clocks is None:
+    if clocks is None or len(clocks) != _CLOCKS.size:
         return wall, True
     then, at = _CLOCKS.unpack(clocks)
     if monotonic < at:

@@ -21,7 +21,7 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: SetClock) -> Iterator[Store]:
+def store(tmp_path: Path, clock: SetClock) -> Iterator[LmdbStore]:
     found = LmdbStore(tmp_path / "state", clock=clock)
     yield found
     found.close()
@@ -165,6 +165,18 @@ def test_time_never_steps_back_for_a_process_that_comes_later(
     second.close()
 
 
+@pytest.mark.parametrize("clocks", [b"", b"x" * 8, b"x" * 15, b"x" * 17])
+def test_a_clock_of_a_wrong_length_begins_anew(
+    store: LmdbStore, clock: SetClock, clocks: bytes
+) -> None:
+    store.count("c")
+    _write(store, b"\2clock", clocks)
+
+    assert store.now() == clock.wall()
+    assert store.count("c") == 1
+    assert store.look([]).now == clock.wall()
+
+
 def test_a_child_uses_an_environment_of_its_own(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path)
     store.count("c")
@@ -231,6 +243,12 @@ def _entries(store: LmdbStore) -> int:
     with store.begin(write=False):
         assert store._opened  # noqa: SLF001  the only way to look at what no step shows
         return int(store._opened.env.stat()["entries"])  # noqa: SLF001  the same
+
+
+def _write(store: LmdbStore, key: bytes, value: bytes) -> None:
+    assert store._opened  # noqa: SLF001  as above
+    with store._opened.env.begin(write=True) as txn:  # noqa: SLF001  as above
+        txn.put(key, value)
 
 
 def _last_write(store: LmdbStore) -> int:

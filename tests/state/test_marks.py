@@ -1,5 +1,7 @@
 """Marks, as one process reads what others have written."""
 
+import pytest
+
 from relay.state.marks import Marks
 
 NOW = 1_700_000_000.25
@@ -75,3 +77,10 @@ def test_what_one_holds_alone_is_said_as_well() -> None:
     assert Marks(again.record(), NOW + 2).counted == 3
     again.take_off(MINE, 2)
     assert Marks(again.record(), NOW + 10).counted == 1
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 9, 16, 31, 33, 57])
+def test_a_record_of_a_wrong_length_is_none(length: int) -> None:
+    marks = Marks(b"\x01" * length, NOW)
+
+    assert (marks.counted, marks.taken_at) == (0, 0.0)
