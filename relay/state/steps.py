@@ -123,6 +123,8 @@ class Steps:
         with self.begin(write=True) as table:
             now = table.now()
             for name, bound in bounds.items():
+                if not bound.until > now:  # over, or no time at all
+                    continue
                 window = Window(table.get("w:" + name), int(now))
                 window.bound(bound)
                 table.put("w:" + name, window.record(), window.lasts_s(now))
@@ -174,8 +176,9 @@ class Steps:
         with self.begin(write=bool(step)) as table:
             record = table.get("c:" + name) or b""
             inside = _digest(within)
-            found: int = _COUNTER.unpack_from(record)[0] if record else 0
-            before = found if record[_COUNTER.size :] == inside else 0
+            before = 0
+            if len(record) == _COUNTER.size + len(inside) and record.endswith(inside):
+                (before,) = _COUNTER.unpack_from(record)
             if step:
                 table.put("c:" + name, _COUNTER.pack(before + step) + inside, _LONG_S)
         return before

@@ -131,9 +131,10 @@ class Store(Protocol):
     def bound(self, bounds: Mapping[str, Bound]) -> None:
         """Let no more through these windows than said, beside what their limits say.
 
-        A bound takes the place of an earlier one, and lasts for a week at most. What is claimed
-        afterwards is taken off it, and settled with it from the next second on. A claim larger than
-        its limit has room, in an empty window, while anything is left.
+        A bound takes the place of an earlier one, unless that holds for as long and leaves less:
+        then it comes of an older answer. It lasts for a week at most; one that is over is none.
+        What is claimed afterwards is taken off it, and settled with it from the next second on. A
+        claim larger than its limit has room, in an empty window, while anything is left.
         """
         ...
 

@@ -59,9 +59,17 @@ class Window:
         return max(CELLS, self._until - now) if self._until else CELLS
 
     def bound(self, bound: Bound) -> None:
-        """Let no more through than that, in the place of an earlier bound."""
-        self._left = min(max(bound.left, 0), _MOST)
-        self._since, self._until = self.second, min(bound.until, self.second + _LONGEST_S)
+        """Let no more through than that; what an older answer said widens nothing.
+
+        Answers come in another order than they were given in. Of those whose bound ends no later
+        than the one that holds, only what leaves no more than that is believed.
+        """
+        left = min(max(bound.left, 0), _MOST)
+        until = min(bound.until, self.second + _LONGEST_S)
+        holds = self._until > self.second and self._until >= until
+        if holds and left > max(self._left, 0):
+            return
+        self._left, self._since, self._until = left, self.second, until
 
     def has_room(self, amount: int, limit: int, now: float) -> bool:
         """Whether `amount` more stays within limit and bound; in an empty window anything does."""

@@ -47,14 +47,47 @@ class BoundSteps(Given):
         assert not takes(store, Claim("w", 1))
 
     @pytest.mark.parametrize(("first", "second"), [(1, 5), (5, 1), (0, 5)])
-    def test_a_bound_takes_the_place_of_an_earlier_one(
+    def test_a_bound_takes_the_place_of_one_that_ends_before(
         self, store: Store, first: int, second: int
     ) -> None:
         bound(store, "w", first)
         takes(store, Claim("w", 1))
-        bound(store, "w", second)
+        bound(store, "w", second, LONG_S + 1)
 
         assert takes(store, Claim("w", second))
+        assert not takes(store, Claim("w", 1))
+
+    @pytest.mark.parametrize("sooner_s", [0.0, 1.0, 10.0, LONG_S, 2 * LONG_S, math.nan])
+    @pytest.mark.parametrize(("left", "then"), [(1, 8), (3, 4), (3, 0)])
+    def test_an_older_answer_does_not_widen_a_bound(
+        self, store: Store, left: int, then: int, sooner_s: float
+    ) -> None:
+        end = store.now() + LONG_S
+        store.bound({"w": Bound(left + 1, end)})
+        takes(store, Claim("w", 1))
+        store.bound({"w": Bound(then, end - sooner_s)})
+
+        is_over = not sooner_s < LONG_S - 1
+        most = left if is_over else min(left, then)
+        assert takes(store, Claim("w", most))
+        assert not takes(store, Claim("w", 1))
+
+    def test_an_older_answer_does_not_end_a_bound_sooner(self, store: Store, later: Later) -> None:
+        bound(store, "w", 1)
+        bound(store, "w", 8, SHORT_S)
+        later(2 * SHORT_S)
+
+        assert takes(store, Claim("w", 1))
+        assert not takes(store, Claim("w", 1))
+
+    def test_a_bound_that_is_over_stands_in_the_way_of_none(
+        self, store: Store, later: Later
+    ) -> None:
+        bound(store, "w", 1, SHORT_S)
+        later(2 * SHORT_S)
+        bound(store, "w", 3, LONG_S)
+
+        assert takes(store, Claim("w", 3))
         assert not takes(store, Claim("w", 1))
 
     def test_a_bound_ends_at_its_moment(self, store: Store, later: Later) -> None:

@@ -124,6 +124,13 @@ class Model:
             return None
         return max(bounded.left(), 0)
 
+    def bound(self, name: str, bound: Bound) -> None:
+        before = self.left(name)
+        if bound.until <= self.now:
+            return
+        if before is None or bound.until > self.bounds[name].bound.until or bound.left <= before:
+            self.bounds[name] = Bounded(bound, self.second)
+
     def load(self, name: str) -> Load:
         held = sum(each.count for each in self.held[name].values() if each.end > self.now)
         return Load(held, self.taken_at[name])

@@ -12,9 +12,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multipl
 
 from relay.state.holder import Holder
 from relay.state.memory import MemoryStore
-from relay.state.store import Bound, Claim, Full, Looked, Taken
+from relay.state.store import Bound, Claim, Full, Load, Looked, Taken
 from tests.state.given import LONG_S, SetClock
-from tests.state.model import Bounded, Model
+from tests.state.model import Model
 
 START = 1_700_000_000.25
 DAY_S = 86400.0
@@ -94,7 +94,7 @@ class Machine(RuleBasedStateMachine):
 
         self.store.bound({name: bound})
 
-        self.model.bounds[name] = Bounded(bound, self.model.second)
+        self.model.bound(name, bound)
 
     @rule(names=st.lists(lasting_names, max_size=3))
     def loads(self, names: list[str]) -> None:
@@ -220,3 +220,19 @@ def test_what_has_run_out_is_dropped_and_the_rest_is_kept() -> None:
 
 def test_the_machines_clock_is_the_one_it_has_by_itself() -> None:
     assert abs(MemoryStore().now() - time.time()) < 5
+
+
+@pytest.mark.parametrize("record", [b"", b"\0", bytes(7), bytes(9), b"x" * 17, b"x" * 60])
+def test_no_step_fails_of_a_record_of_a_wrong_length(record: bytes) -> None:
+    store = MemoryStore(SetClock(START))
+    with store.begin(write=True) as table:
+        for kind in "wlpc":
+            table.put(f"{kind}:n", record, DAY_S)
+
+    assert store.loads(["n"]) == [Load(0, 0.0)]
+    assert store.held("n") == 0
+    assert (store.count("n", 0, "a"), store.count("n", 3), store.count("n")) == (0, 0, 3)
+    store.let_go("n", "1")
+    store.renew({"n": 1}, [("n", "1")], LONG_S)
+    assert store.hold("n", 1, LONG_S)
+    assert isinstance(store.take([[Claim("n", 1, 1), Claim("n", 1, 2, lasting=True)]]), Taken)
