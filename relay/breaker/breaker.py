@@ -11,7 +11,7 @@ run out when their holder is gone, so that a lost probe is never waited for.
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from relay.breaker.transitions import (
@@ -68,12 +68,16 @@ class Permit:
         """Whether it was given while half-open."""
         return self.place is not None
 
-    def success(self) -> None:
-        """The provider answered, and well for what it is asked here (behaviour 10.1)."""
-        if self.place is None and not self._ended and self._breakers.is_clean(self.provider):
-            self._ended = True  # there is nothing to forgive, as nearly always
-        else:
-            self._end(Signal.SUCCESS, "probes succeeded")
+    def success(self, records: Sequence[bytes | None] = ()) -> None:
+        """The provider answered, and well for what it is asked here (behaviour 10.1).
+
+        `records`: its record as somebody has just seen it; empty: nobody has.
+        """
+        if self.place is None and not self._ended:
+            name = self._breakers.name(self.provider)
+            seen = records or self._breakers.store.look((name,)).records
+            self._ended = seen[0] is None  # there is nothing to forgive, as nearly always
+        self._end(Signal.SUCCESS, "probes succeeded")
 
     def failure(self, reason: str) -> None:
         """It failed; `reason` is for the log."""
@@ -115,10 +119,6 @@ class Breakers:
     def name(self, provider: str) -> str:
         """The name of a provider's record, for `Store.look`."""
         return f"breaker/{provider}"
-
-    def is_clean(self, provider: str) -> bool:
-        """Whether nothing stands against it, now."""
-        return self.store.look((f"breaker/{provider}",)).records[0] is None
 
     def admit(
         self, provider: str, record: bytes | None, now: float, config: CircuitBreakerConfig

@@ -145,16 +145,17 @@ class Account:
         """Each part whatever becomes of the others: over a network a step may be broken off."""
         self.is_closed = True
         self._lasting.running.finish(self._id)
+        seen: Sequence[bytes | None] = ()
         try:
-            self._give_back(used)
+            seen = self._give_back(used, counts)
         finally:
             if self._permit.place is not None:
                 self._lasting.keeper.free(self._permit)
-            self._tell(counts, reason)
+            self._tell(counts, reason, seen)
 
-    def _give_back(self, used: Amounts | None) -> None:
-        """Settled before the keeper hears of it: in between it renews one too many, not one too
-        few.
+    def _give_back(self, used: Amounts | None, counts: Counts) -> Sequence[bytes | None]:
+        """Settle, before the keeper hears of it: in between it renews one too many, not one too
+        few. What a success has to know of the breaker is looked up in the same step.
         """
         keeper, load, lease = self._lasting.keeper, self._load, self._lease
         try:
@@ -164,18 +165,25 @@ class Account:
                 finally:
                     keeper.unclaim(load.claims[0].name)
         finally:
+            seen: Sequence[bytes | None] = ()
             if lease is not None:
                 in_flight = lease.in_flight
+                look = (self._breaker,) if counts is Counts.SUCCESS else ()
                 try:
-                    lease.settle(used)
+                    seen = lease.settle(used, look)
                 finally:
                     if in_flight:
                         keeper.unclaim(in_flight)
+        return seen
 
-    def _tell(self, counts: Counts, reason: str) -> None:
+    @property
+    def _breaker(self) -> str:
+        return self._lasting.breakers.name(self.upstream.name)
+
+    def _tell(self, counts: Counts, reason: str, seen: Sequence[bytes | None]) -> None:
         match counts:
             case Counts.SUCCESS:
-                self._permit.success()
+                self._permit.success(seen)
             case Counts.FAILURE:
                 self._permit.failure(reason)
             case Counts.NEUTRAL:

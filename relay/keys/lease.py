@@ -1,5 +1,6 @@
 """The claim of one attempt on one key, and what there is instead while no key is to be had."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from relay.keys.member import Member
@@ -42,23 +43,25 @@ class Lease:
         lasting = taken is not None and not self._settled and taken.claims[-1].lasting
         return self.member.in_flight if lasting else ""
 
-    def settle(self, used: Amounts | None = None) -> None:
+    def settle(
+        self, used: Amounts | None = None, look: Sequence[str] = ()
+    ) -> Sequence[bytes | None]:
         """Give the key back, with what was used of its minute; None: as it was claimed.
 
-        Only the first call counts.
+        Only the first call counts. Returns the records by the names `look`, if the store was asked.
         """
         if self._settled:
-            return
+            return ()
         self._settled = True
         taken = self._taken
         if taken is None:
-            return
+            return ()
         kinds = self.member.kinds
         amounts = [
             0 if claim.lasting else claim.amount if used is None else used[kinds[claim.name]]
             for claim in taken.claims
         ]
-        self._store.settle(taken, amounts)
+        return self._store.settle(taken, amounts, look)
 
     def __repr__(self) -> str:
         return f"Lease({self.id}{', settled' if self._settled else ''})"

@@ -87,16 +87,21 @@ class RedisStore:
             for wait_s, share, lasting, first in rooms
         ]
 
-    def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
+    def settle(
+        self, taken: Taken, amounts: Sequence[int], look: Sequence[str] = ()
+    ) -> list[bytes | None]:
         """As `Store.settle`."""
         keys = [self._clock_key]
-        arguments = [_number(taken.second), _number(self.holder.number)]
+        arguments: list[bytes] = []
         for claim, amount in zip(taken.claims, amounts, strict=True):
             if amount != claim.amount:
                 keys.append(self._claim_key(claim))
                 arguments += map(_number, (amount - claim.amount, int(claim.lasting)))
-        if len(keys) > 1:
-            self._run("settle", keys, arguments)
+        how = [_number(taken.second), _number(self.holder.number), _number(len(keys) - 1)]
+        keys += [self._key(f"s:{name}") for name in look]
+        if len(keys) == 1:
+            return []
+        return cast(list[bytes | None], self._run("settle", keys, how + arguments))
 
     def bound(self, bounds: Mapping[str, Bound]) -> None:
         """As `Store.bound`."""

@@ -29,7 +29,7 @@ _STEPS: Final = (
 _SHARED: Final[Mapping[str, Sequence[str]]] = {
     "take": ("clock", "window", "marks", "weigh"),
     "rooms": ("clock", "window", "marks", "weigh"),
-    "settle": ("clock", "window", "marks"),
+    "settle": ("clock", "window", "marks", "many"),
     "bound": ("clock", "window"),
     "hold": ("clock",),
     "held": ("clock",),

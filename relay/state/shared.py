@@ -54,15 +54,18 @@ class SharedStore:
         """As `Store.rooms`."""
         return self._either(self._store.rooms, self._local.rooms, choices)
 
-    def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
+    def settle(
+        self, taken: Taken, amounts: Sequence[int], look: Sequence[str] = ()
+    ) -> list[bytes | None]:
         """As `Store.settle`."""
         if taken.is_local:
             self._local.settle(taken, amounts)
-            return
+            return self.look(look).records if look else []
         try:
-            self._store.settle(taken, amounts)
+            return self._store.settle(taken, amounts, look)
         except StoreAway as away:  # it counts as it was claimed, and runs out
             self._degraded(away)
+            return self._local.look(look).records
 
     def bound(self, bounds: Mapping[str, Bound]) -> None:
         """As `Store.bound`."""

@@ -95,14 +95,16 @@ class Steps:
             found = [_counts(table, claims, now) for claims in choices]
             return [Room(wait_s, _rank(counts, now)) for counts, wait_s in found]
 
-    def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
+    def settle(
+        self, taken: Taken, amounts: Sequence[int], look: Sequence[str] = ()
+    ) -> list[bytes | None]:
         """As `Store.settle`."""
         changes = []
         for claim, amount in zip(taken.claims, amounts, strict=True):
             if amount != claim.amount:
                 changes.append((claim, amount - claim.amount))
         if not changes:
-            return
+            return self.look(look).records if look else []
         with self.begin(write=True) as table:
             now = table.now()
             for claim, change in changes:
@@ -117,6 +119,7 @@ class Steps:
                     window = Window(table.get(name), int(now))
                     window.settle(change, taken.second)
                     table.put(name, window.record(), window.lasts_s(now))
+            return [table.get("s:" + name) for name in look]
 
     def bound(self, bounds: Mapping[str, Bound]) -> None:
         """As `Store.bound`."""

@@ -120,8 +120,12 @@ class Store(Protocol):
         """What `take` would find; nothing is counted."""
         ...
 
-    def settle(self, taken: Taken, amounts: Sequence[int]) -> None:
+    def settle(
+        self, taken: Taken, amounts: Sequence[int], look: Sequence[str] = ()
+    ) -> list[bytes | None]:
         """Put `amounts` in the place of what `taken` claimed, claim by claim.
+
+        Returns the records by the names `look`, as they are then: an exchange that ends needs both.
 
         They count in the second in which it was taken; after a minute it makes no difference. A
         lasting claim is settled once, with 0; a second time would free what others hold.

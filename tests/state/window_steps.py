@@ -132,6 +132,15 @@ class WindowSteps(Given):
 
         assert all_counted(store, "ab") == [1 + amount for amount in amounts]
 
+    @pytest.mark.parametrize("amount", [4, 9])
+    def test_settling_shows_records_too(self, store: Store, amount: int) -> None:
+        store.swap("r", None, b"1")
+        taken = takes(store, Claim("w", 4, 9))
+        assert taken
+
+        assert store.settle(taken, [amount], ("missing", "r")) == [None, b"1"]
+        assert store.settle(taken, [amount]) == []
+
     def test_settling_below_gives_room_and_above_takes_it(self, store: Store) -> None:
         low, high = takes(store, Claim("w", 5, 10)), takes(store, Claim("w", 5, 10))
         assert low
