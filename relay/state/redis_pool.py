@@ -56,6 +56,8 @@ class Pool:
             self.drop(connection)
             return
         self._idle.append(connection)
+        if self._is_closed.is_set():  # in between: nobody else would close it
+            self._drop_idle()
         if self._waiting:
             with self._changed:
                 self._changed.notify()

@@ -12,12 +12,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, ParamSpec, TypeVar
 
+from relay.clock import Clock, SystemClock
 from relay.state.memory import MemoryStore
 from relay.state.store import Bound, Claim, Full, Load, Looked, Room, Store, StoreAway, Taken
 
 log = logging.getLogger("relay.state")
 
 _LOCAL: Final = "local:"
+# A store may answer what is read and not what is written: that is not said anew each time.
+_SETTLED_S: Final = 1.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,8 +29,15 @@ R = TypeVar("R")
 class SharedStore:
     """A `Store` that never raises `StoreAway`. Owns the store it is given."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, *, settled_s: float = _SETTLED_S, clock: Clock | None = None
+    ) -> None:
+        """`settled_s`: how long it must have answered before it is said to be back."""
         self._store = store
+        self._settled_s = settled_s
+        self._clock = clock or SystemClock()
+        self._is_said = False
+        self._away_at = 0.0
         self._local = MemoryStore()
         self.is_degraded = False
         """The last step was this process's alone."""
@@ -132,7 +142,7 @@ class SharedStore:
         except StoreAway as away:
             self._degraded(away)
             return self._local.look(names)
-        if self.is_degraded:
+        if self._is_said:
             self._answered()
         return found
 
@@ -179,15 +189,18 @@ class SharedStore:
 
     def _degraded(self, away: StoreAway) -> None:
         self.degraded_steps += 1
-        if not self.is_degraded:
-            self.is_degraded = True
+        self.is_degraded = True
+        self._away_at = self._clock.monotonic()
+        if not self._is_said:
+            self._is_said = True
             log.warning(
                 "state degraded: each process counts for itself",
                 extra={"fields": {"reason": str(away)}},
             )
 
     def _answered(self) -> None:
-        if self.is_degraded:
-            self.is_degraded = False
+        self.is_degraded = False
+        if self._is_said and self._clock.monotonic() - self._away_at >= self._settled_s:
+            self._is_said = False
             fields = {"degraded_steps": self.degraded_steps}
             log.info("state is shared again", extra={"fields": fields})

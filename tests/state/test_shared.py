@@ -9,6 +9,7 @@ import pytest
 from relay.state.memory import MemoryStore
 from relay.state.shared import SharedStore
 from relay.state.store import Bound, Claim, Full, Load, Store, Taken
+from tests.state.given import SetClock
 from tests.state.leaving import LONG_S, ONE, Leaving, counted
 
 DEGRADED: Final = "state degraded: each process counts for itself"
@@ -22,7 +23,7 @@ def store() -> Leaving:
 
 @pytest.fixture
 def shared(store: Leaving) -> SharedStore:
-    return SharedStore(store)
+    return SharedStore(store, settled_s=0.0)
 
 
 @pytest.fixture
@@ -109,6 +110,25 @@ def test_it_is_said_once_when_it_begins_and_once_when_it_ends(
         shared.count("c")
 
     assert said() == [("WARNING", DEGRADED), ("INFO", SHARED)] * 2
+
+
+def test_one_that_comes_and_goes_is_spoken_of_once(
+    store: Leaving, said: Callable[[], list[tuple[str, str]]]
+) -> None:
+    clock = SetClock(1_800_000_000)
+    shared = SharedStore(store, clock=clock)
+    for _ in range(5):
+        store.is_away = True
+        shared.count("c")
+        store.is_away = False
+        shared.look(["r"])
+        clock.later(0.5)
+    assert said() == [("WARNING", DEGRADED)]
+
+    clock.later(1)
+    shared.look(["r"])
+
+    assert said() == [("WARNING", DEGRADED), ("INFO", SHARED)]
 
 
 def test_why_it_is_away_is_said(

@@ -7,7 +7,7 @@ if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then
   return false
 end
 -- Not 1, 2, 3: a Redis that has lost its keys must not give out again what somebody still holds.
-local last = tonumber(redis.call('GET', KEYS[3]) or 0)
+local last = tonumber(redis.call('GET', KEYS[3]) or 0) or 0
 local token = string.format('%.0f', math.max(last + 1, now))
 redis.call('SET', KEYS[3], token, 'EX', 7 * 86400)
 redis.call('ZADD', KEYS[2], now + ARGV[2], token)
