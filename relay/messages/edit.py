@@ -21,13 +21,15 @@ Not done here: judging what a body says. One that is not readable is forwarded a
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from relay.messages.lenient import UNREADABLE, decoded, without_surrogates
+
+T = TypeVar("T")
 
 _OPEN: Final = re.compile(rb"[ \t\r\n]*\{")
 _KEY: Final = re.compile(rb'[ \t\r\n]*"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
@@ -57,6 +59,15 @@ class Members:
     _arrays: dict[str, tuple[Span, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    _read: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, name: str, read: Callable[["Members"], T]) -> T:
+        """What `read` makes of this body; asked for again, the same."""
+        if name not in self._read:
+            self._read[name] = read(self)
+        found: T = self._read[name]
+        return found
 
     def span(self, name: str) -> Span | None:
         """Start and end of the value of `name` in the body, without the space around it."""

@@ -96,8 +96,7 @@ class Turn:
 
 def thinking_turns(members: edit.Members) -> dict[int, Turn]:
     """The turns with a thinking or redacted block, by their place in `messages`, in order."""
-    found = _turns(members, _THINKS, known=())
-    return {place: turn for place, turn in found if turn.thinks}
+    return members.once("thinking turns", _thinking_turns)
 
 
 def signed_turns(members: edit.Members, known: Collection[int]) -> dict[int, Turn]:
@@ -144,6 +143,11 @@ def answers_tools(body: bytes, span: Span) -> bool:
     if body.find(b'"tool_result"', *span) < 0 or role(body, span) != "user":
         return False
     return any(block.type == "tool_result" for block in blocks_of(body[span[0] : span[1]]))
+
+
+def _thinking_turns(members: edit.Members) -> dict[int, Turn]:
+    found = _turns(members, _THINKS, known=())
+    return {place: turn for place, turn in found if turn.thinks}
 
 
 def _turns(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from relay.messages.history import Block
+from relay.messages.history import Block, Turn
 
 # What a signature can be at the shortest; real ones have hundreds of characters.
 _LEAST_CHARACTERS: Final = 50
@@ -58,7 +58,24 @@ class Judge:
             return _FOREIGN
         return STAYS if block.type == "redacted_thinking" else self._by_rules(block.signed)
 
+    def stays(self, turn: Turn) -> bool:
+        """Whether nothing in this turn has to change, as nearly always."""
+        blocks = turn.blocks
+        if not blocks[0].thinks:
+            return False
+        for block in blocks:
+            if not block.thinks:
+                if block.is_signed:
+                    return False
+                continue
+            verdict = self.judge(block)
+            if verdict is not STAYS and verdict is not _IS_OURS:
+                return False
+        return True
+
     def _issuer(self, block: Block) -> str | None:
+        if not self._issuers:
+            return None
         digest = block.digest
         return None if digest is None else self._issuers.get(digest)
 

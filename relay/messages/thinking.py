@@ -55,7 +55,10 @@ def edits(
         return [], ()
     blocks = (block for turn in turns.values() for block in turn.blocks)
     judge = Judge(blocks, issuers=issuers, family=family, model=model)
-    fitting = Fitting(members, turns | history.signed_turns(members, known=turns), judge)
+    signed = history.signed_turns(members, known=turns)
+    if not signed and all(map(judge.stays, turns.values())):
+        return [], ()
+    fitting = Fitting(members, turns | signed, judge)
     return fitting.edits(), fitting.words()
 
 
