@@ -66,6 +66,7 @@ bench: $(VENV)/.dev ## what the relay costs and never does under load, as tables
 	$(BIN)/python -m bench.cancellation
 	$(BIN)/python -m bench.crosstalk
 	$(BIN)/python -m bench.body
+	$(BIN)/python -m bench.deciding
 	$(BIN)/python -m bench.load
 
 clean: ## remove what the other targets made
